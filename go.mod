@@ -1,0 +1,3 @@
+module github.com/digestlint/digestlint
+
+go 1.25.5
