@@ -1,0 +1,232 @@
+// Package registry asks registries for the digest of a tag now. It is the only
+// package that uses the network, and the only door to go-containerregistry,
+// which it needs for credentials and the authentication handshake.
+//
+// A [Client] lives for one run. It remembers every answer, failures included,
+// so a reference that stands in a thousand files costs one HEAD request, and a
+// registry that is down is found out once. What it sends for the first
+// reference of a repository is one request to the API root of each registry,
+// one to its token server for each repository where the registry uses tokens
+// (their scope is a repository), and the HEAD itself.
+//
+// The digest of a HEAD is what the registry says it is. [Client.Children] reads
+// the manifest of a digest and so proves it; callers that write a digest down
+// and want the proof ask for both.
+//
+// Every error of this package is an [*Error]. Neither it nor what it wraps
+// holds credentials, tokens, headers, addresses with a query or text that a
+// server sent.
+//
+// Protocol:
+// https://github.com/opencontainers/distribution-spec/blob/main/spec.md.
+package registry
+
+import (
+	"context"
+	"crypto/x509"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/digestlint/digestlint/image"
+	"github.com/google/go-containerregistry/pkg/authn"
+)
+
+// Options are the settings of a [Client]. The zero value of each field is its
+// default.
+type Options struct {
+	// Keychain finds credentials; by default the files and helpers of Docker
+	// and Podman. It is asked once for each registry, for the registry as a
+	// whole.
+	Keychain authn.Keychain
+	// Transport sends the requests. By default it is one that honours the
+	// proxy variables of the environment.
+	Transport http.RoundTripper
+	// RootCAs are the certificate authorities of the default Transport,
+	// those of the system where it is nil.
+	RootCAs *x509.CertPool
+	// Concurrency is how many requests one host answers at a time; by default
+	// 8, and 4 at Docker Hub.
+	Concurrency int
+	// Timeout is for one request with its answer, the body included; by
+	// default 20 seconds.
+	Timeout time.Duration
+	// Retries is how often a request is sent again after a failure that may
+	// pass; by default 3. A negative number is none.
+	Retries int
+	// MaxWait is the longest pause before a request is sent again; by default
+	// one minute. A registry that asks for more is given up.
+	MaxWait time.Duration
+	// UserAgent is by default "digestlint".
+	UserAgent string
+	// Insecure are the registry hosts, with port, that may be spoken to over
+	// plain HTTP where HTTPS fails. Loopback addresses always may.
+	Insecure []string
+}
+
+// Client asks registries and remembers what they answer. Its methods may be
+// called at the same time from several goroutines.
+type Client struct {
+	keychain authn.Keychain
+	insecure map[string]bool
+	wire     *wire
+
+	registries   memo[*endpoint]   // by canonical host
+	repositories memo[*repository] // by canonical name
+	manifests    memo[Manifest]    // by canonical name with tag or digest
+	children     memo[[]Child]     // by canonical name with digest
+}
+
+// New makes a Client. It sends nothing.
+func New(o Options) *Client {
+	c := &Client{
+		keychain: o.Keychain,
+		insecure: make(map[string]bool),
+		wire:     newWire(o),
+	}
+	if c.keychain == nil {
+		c.keychain = authn.DefaultKeychain
+	}
+	for _, host := range o.Insecure {
+		c.insecure[strings.ToLower(host)] = true
+	}
+	return c
+}
+
+// Manifest is what a reference stands for at its registry.
+type Manifest struct {
+	// Digest is valid in the sense of [image.ValidDigest].
+	Digest string
+	// MediaType is one of the four types of OCI and Docker that a digest can
+	// pin, without parameters.
+	MediaType string
+	// Index is set where the manifest is a list of manifests, one a platform.
+	Index bool
+	// Size of the manifest in bytes, zero where the registry did not tell.
+	Size int64
+}
+
+// Resolve gives the manifest that ref stands for now: the index of a
+// multi-platform image. It goes by the tag where ref has one, whatever digest
+// stands beside it, else by the digest, else by the tag "latest".
+//
+// It sends one HEAD request. Only where the answer lacks a valid digest or the
+// type of a manifest does it read the manifest and compute the digest; a
+// registry that then contradicts itself is an error.
+func (c *Client) Resolve(ctx context.Context, ref image.Reference) (Manifest, error) {
+	if err := checkReference(ref); err != nil {
+		return Manifest{}, newError("resolve", ref, err)
+	}
+	identifier := identify(ref)
+	key := ref.Name() + " " + identifier
+	m, err := c.manifests.do(ctx, key, func(ctx context.Context) (Manifest, error) {
+		r, err := c.repository(ctx, ref)
+		if err != nil {
+			return Manifest{}, err
+		}
+		return r.resolve(ctx, identifier)
+	})
+	if err != nil {
+		return Manifest{}, newError("resolve", ref, err)
+	}
+	return m, nil
+}
+
+// ChildKind is what a [Child] is.
+type ChildKind uint8
+
+const (
+	// ChildManifest is a manifest, or a further index, that an index lists.
+	ChildManifest ChildKind = iota
+	// ChildConfig is the configuration of a single image. Its digest is the
+	// image ID.
+	ChildConfig
+)
+
+func (k ChildKind) String() string {
+	if k == ChildConfig {
+		return "config"
+	}
+	return "manifest"
+}
+
+// Platform is what a manifest of an index is made for; empty fields are not
+// said (https://github.com/opencontainers/image-spec/blob/main/image-index.md).
+type Platform struct {
+	OS           string
+	Architecture string
+	Variant      string
+	OSVersion    string
+}
+
+// String is the form that the option --platform of Docker takes:
+// "linux/arm64/v8"; empty where no platform is said.
+func (p Platform) String() string {
+	s := p.OS
+	if p.Architecture != "" {
+		s += "/" + p.Architecture
+	}
+	if p.Variant != "" {
+		s += "/" + p.Variant
+	}
+	return s
+}
+
+// Child is a part that a manifest names by its digest.
+type Child struct {
+	Kind      ChildKind
+	Digest    string // valid in the sense of [image.ValidDigest]
+	MediaType string
+	Platform  Platform // of a manifest
+	Size      int64    // bytes, as the parent says
+}
+
+// Children reads the manifest digest in the repository of ref, proves that its
+// bytes hash to digest, and gives what it names, in its order: the manifests
+// of an index, or the configuration of a single image. The caller must not
+// change the slice. Docker Hub counts the request as a pull.
+func (c *Client) Children(ctx context.Context, ref image.Reference, digest string) ([]Child, error) {
+	asked := image.Reference{Registry: ref.Registry, Repository: ref.Repository, Digest: digest}
+	if err := checkReference(asked); err != nil {
+		return nil, newError("read", asked, err)
+	}
+	if digest == "" {
+		return nil, newError("read", asked, &failure{kind: Invalid, text: "no digest"})
+	}
+	key := asked.Name() + " " + digest
+	children, err := c.children.do(ctx, key, func(ctx context.Context) ([]Child, error) {
+		r, err := c.repository(ctx, asked)
+		if err != nil {
+			return nil, err
+		}
+		return r.children(ctx, digest)
+	})
+	if err != nil {
+		return nil, newError("read", asked, err)
+	}
+	return children, nil
+}
+
+// checkReference refuses a reference that did not come out of [image.Parse]
+// whole, because its parts become parts of an address.
+func checkReference(ref image.Reference) error {
+	parsed, err := image.Parse(ref.String())
+	if err != nil {
+		return &failure{kind: Invalid, text: err.Error()}
+	}
+	if parsed != ref {
+		return &failure{kind: Invalid, text: "not a reference"}
+	}
+	return nil
+}
+
+// identify is the part of ref that the address of its manifest ends with.
+func identify(ref image.Reference) string {
+	switch {
+	case ref.Tag != "":
+		return ref.Tag
+	case ref.Digest != "":
+		return ref.Digest
+	}
+	return "latest"
+}
