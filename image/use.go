@@ -83,8 +83,8 @@ type Value struct {
 	// Definition is where the text stands that decides the value, nil where
 	// that is the use itself.
 	Definition *Definition
-	// Reads are the places in the definition's file that name what the value
-	// takes from there.
+	// Reads are the places, in whatever file, that name what the value takes
+	// from elsewhere.
 	Reads []source.Span
 	// Site is where a digest goes.
 	Site Site
@@ -126,10 +126,11 @@ type Site struct {
 	Safety Safety
 	// Reason says, unless the site is safe, why and what to do by hand.
 	Reason string
-	// Readers are all places in File that name the variable whose text ends
-	// at Tail. Unless each is among the Reads of uses of one repository, the
-	// edit would change something else.
-	Readers []source.Span
+	// Readers finds all places in File that name a variable whose text ends
+	// at Tail; nil where the text belongs to the use alone. Unless each place
+	// is among the Reads of uses of one repository, the edit would change
+	// something else.
+	Readers func() []source.Span
 	// Key is set where the digest has a key of its own: the digest is
 	// written as Before + digest + After over Tail.
 	Key           bool

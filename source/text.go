@@ -42,6 +42,25 @@ func (t *Text) Slice(start, end int) *Text {
 	return b.Text()
 }
 
+// Join is texts of one file one behind the other, with sep between. The places
+// of sep are the ends of what stands before it.
+func Join(sep string, texts ...*Text) *Text {
+	out := &Text{File: texts[0].File}
+	for i, t := range texts {
+		if i > 0 && sep != "" {
+			at := texts[i-1].at(len(texts[i-1].Data))
+			out.runs = append(out.runs, run{inner: len(out.Data), n: len(sep), outer: Span{at, at}, put: true})
+			out.Data = append(out.Data, sep...)
+		}
+		for _, r := range t.runs {
+			r.inner += len(out.Data)
+			out.runs = append(out.runs, r)
+		}
+		out.Data = append(out.Data, t.Data...)
+	}
+	return out
+}
+
 // Trim is t without white space at its ends.
 func (t *Text) Trim() *Text {
 	start := len(t.Data) - len(bytes.TrimLeft(t.Data, " \t\r\n"))

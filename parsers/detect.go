@@ -1,0 +1,97 @@
+package parsers
+
+import (
+	"bytes"
+	"path"
+	"strings"
+)
+
+// What Detect functions share. They read lines, not structure: they run on
+// every file of a tree.
+
+// isYAML reports whether a path is YAML's, a template of it included.
+func isYAML(name string) bool {
+	switch dataExt(name) {
+	case ".yaml", ".yml":
+		return true
+	}
+	return false
+}
+
+// isYAMLOrJSON is isYAML, or JSON.
+func isYAMLOrJSON(name string) bool { return isYAML(name) || dataExt(name) == ".json" }
+
+// dataExt is the extension of a path under those that templates and samples
+// add: ".yaml" for "pod.yaml.tmpl".
+func dataExt(name string) string {
+	base := strings.ToLower(path.Base(name))
+	for {
+		ext := path.Ext(base)
+		switch ext {
+		case ".tmpl", ".tpl", ".template", ".j2", ".jinja", ".jinja2", ".in", ".dist", ".example", ".sample", ".orig", ".erb", ".gotmpl":
+			base = strings.TrimSuffix(base, ext)
+			continue
+		}
+		return ext
+	}
+}
+
+// topKeys are the keys of the lines with the least indentation, in order, of a
+// YAML text; of JSON, those of its first level as far as lines tell.
+func topKeys(data []byte) []string {
+	var keys []string
+	indent := -1
+	for len(data) > 0 {
+		var line []byte
+		line, data, _ = bytes.Cut(data, []byte{'\n'})
+		t := bytes.TrimLeft(line, " \t\xef\xbb\xbf")
+		if len(t) == 0 || t[0] == '#' || t[0] == '-' && !bytes.HasPrefix(t, []byte("- ")) || t[0] == '%' {
+			continue
+		}
+		if n := len(line) - len(t); indent < 0 {
+			indent = n
+		} else if n > indent {
+			continue
+		}
+		if key := lineKey(t); key != "" {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+// lineKey is the key of a line "key: …", quoted or not, or "".
+func lineKey(line []byte) string {
+	i := bytes.IndexByte(line, ':')
+	if i <= 0 || i+1 < len(line) && strings.IndexByte(" \t\r", line[i+1]) < 0 {
+		return ""
+	}
+	key := bytes.TrimSpace(line[:i])
+	if n := len(key); n >= 2 && (key[0] == '"' || key[0] == '\'') && key[n-1] == key[0] {
+		key = key[1 : n-1]
+	}
+	if len(key) > 100 {
+		return ""
+	}
+	return string(key)
+}
+
+// jsonHasKey reports whether JSON text has the key at some level.
+func jsonHasKey(data []byte, key string) bool {
+	quoted := `"` + key + `"`
+	for {
+		i := bytes.Index(data, []byte(quoted))
+		if i < 0 {
+			return false
+		}
+		data = data[i+len(quoted):]
+		if t := bytes.TrimLeft(data, " \t\r\n"); len(t) > 0 && t[0] == ':' {
+			return true
+		}
+	}
+}
+
+// inFolder reports whether a folder of that name is on the path.
+func inFolder(name, folder string) bool {
+	return strings.HasPrefix(name, folder+"/") || strings.Contains(name, "/"+folder+"/")
+}

@@ -1,0 +1,649 @@
+package parsers
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+
+	"mvdan.cc/sh/v3/syntax"
+
+	"github.com/digestlint/digestlint/image"
+	"github.com/digestlint/digestlint/source"
+)
+
+// templating is how an outer format writes its own expressions into the text
+// of an inner one, such as "${{ env.X }}" within a shell script.
+type templating struct {
+	scan scanner // nil where the outer format has none
+	look lookup
+}
+
+// shellWords are the programs that name images; a script without any of them
+// is not parsed.
+var shellWords = []string{
+	"docker", "podman", "nerdctl", "finch", "buildah", "crane", "skopeo", "cosign", "regctl", "oras",
+	"kubectl", "oc ", "kind ", "k3d ", "minikube", "ctr ", "crictl",
+	"DOCKER", "PODMAN", "ENGINE", "CONTAINER", "RUNTIME",
+}
+
+// shell reports the images in a shell script. env gives the variables that the
+// outer format sets for it.
+func (p *Pass) shell(env lookup, outer templating) {
+	p.shells([]*source.Text{p.Text}, env, outer)
+}
+
+// shells reports the images in texts that one shell runs one after the other:
+// what one of them assigns, all of them know.
+func (p *Pass) shells(texts []*source.Text, env lookup, outer templating) {
+	if !slices.ContainsFunc(texts, func(t *source.Text) bool { return containsAny(t.Data, shellWords) }) {
+		return
+	}
+	assigned := &assignments{bindings: map[string]*binding{}, counts: map[string]int{}}
+	parser := syntax.NewParser(syntax.Variant(syntax.LangBash), syntax.RecoverErrors(16))
+	var scripts []*script
+	for _, t := range texts {
+		// Scripts are written for many shells and templating tools: what does
+		// not parse is read as far as it goes and is no finding.
+		file, _ := parser.Parse(bytes.NewReader(maskScript(t.Data, outer.scan)), "")
+		if file == nil {
+			continue
+		}
+		s := &script{pass: p, text: t, file: file, env: env, outer: outer, assigned: assigned}
+		s.collect()
+		scripts = append(scripts, s)
+	}
+	for _, s := range scripts {
+		s.walk()
+	}
+}
+
+// maskScript is a script with what the shell's parser can't read replaced by
+// letters, byte for byte: expressions of the outer format, and the carriage
+// returns of CR LF line ends.
+func maskScript(data []byte, scan scanner) []byte {
+	out := bytes.Clone(data)
+	if scan != nil {
+		for at := 0; ; {
+			v, ok := scan(data, at)
+			if !ok {
+				break
+			}
+			for i := v.start; i < v.end; i++ {
+				if out[i] != '\n' {
+					out[i] = 'x'
+				}
+			}
+			at = v.end
+		}
+	}
+	for i := 0; i+1 < len(out); i++ {
+		if out[i] == '\r' && out[i+1] == '\n' {
+			if out[i] = ' '; i > 0 && out[i-1] == '\\' {
+				out[i-1], out[i] = ' ', '\\'
+			}
+		}
+	}
+	return out
+}
+
+// script is one shell text being read.
+type script struct {
+	pass     *Pass
+	text     *source.Text // as it stands, unmasked
+	file     *syntax.File
+	env      lookup
+	outer    templating
+	assigned *assignments
+}
+
+// assignments are the variables that scripts running in one shell set.
+type assignments struct {
+	bindings map[string]*binding
+	counts   map[string]int // how often each is set
+}
+
+// part is a stretch of a word: static text, or what is known of an expansion.
+type part struct {
+	text   *source.Text // static: decoded; else as written
+	opaque bool
+	exprs  []expr
+	name   string // of the variable, if it is just one
+}
+
+// collect finds the variables that the script gives one value.
+func (s *script) collect() {
+	counts := s.assigned.counts
+	assign := func(a *syntax.Assign) {
+		if a.Name == nil || a.Array != nil || a.Index != nil {
+			return
+		}
+		name := a.Name.Value
+		counts[name]++
+		if a.Append || a.Value == nil {
+			counts[name]++ // appended to, or set by something unseen
+			return
+		}
+		value := a.Value
+		s.define(name, classShell, a.Name, func() []expr { return s.values(value) })
+	}
+	syntax.Walk(s.file, func(n syntax.Node) bool {
+		switch n := n.(type) {
+		case *syntax.CallExpr:
+			if len(n.Args) == 0 {
+				for _, a := range n.Assigns {
+					assign(a)
+				}
+				return true
+			}
+			if name := n.Args[0].Lit(); name == "read" || name == "unset" || name == "mapfile" || name == "getopts" {
+				for _, w := range n.Args[1:] {
+					counts[w.Lit()] += 2
+				}
+			}
+		case *syntax.DeclClause:
+			for _, a := range n.Args {
+				if a.Name != nil && a.Value != nil {
+					assign(a)
+				}
+			}
+		case *syntax.ForClause:
+			if w, ok := n.Loop.(*syntax.WordIter); ok {
+				counts[w.Name.Value]++
+				items := w.Items
+				s.define(w.Name.Value, classLoop, w.Name, func() []expr {
+					var all []expr
+					for _, item := range items {
+						all = append(all, s.values(item)...)
+					}
+					return all
+				})
+			}
+		}
+		return true
+	})
+}
+
+func (s *script) define(name string, c *class, at *syntax.Lit, eval func() []expr) {
+	def, _ := s.text.Span(s.span(at))
+	region := source.Span{End: len(s.text.File.Data)}
+	s.assigned.bindings[name] = &binding{name: name, class: c, file: s.text.File, eval: eval, def: def, region: region}
+}
+
+// look is the binding of a name: set once here, or by the outer format. A name
+// that is set several times here has no one value.
+func (s *script) look(name string) *binding {
+	switch n := s.assigned.counts[name]; {
+	case n == 1:
+		return s.assigned.bindings[name]
+	case n > 1 || s.env == nil:
+		return nil
+	}
+	return s.env(name)
+}
+
+// span is the inner bytes of a node.
+func (s *script) span(n syntax.Node) (start, end int) {
+	return int(n.Pos().Offset()), min(int(n.End().Offset()), len(s.text.Data))
+}
+
+func (s *script) slice(n syntax.Node) *source.Text {
+	start, end := s.span(n)
+	return s.text.Slice(start, max(start, end))
+}
+
+// values are the texts that a word can stand for.
+func (s *script) values(w *syntax.Word) []expr {
+	out := []expr{{}}
+	for _, p := range s.parts(w.Parts, false) {
+		if p.opaque {
+			out = product(out, p.exprs)
+		} else {
+			out = product(out, []expr{literal(p.text)})
+		}
+	}
+	return out
+}
+
+// parts takes a word apart.
+func (s *script) parts(in []syntax.WordPart, quoted bool) []part {
+	var out []part
+	for _, wp := range in {
+		switch wp := wp.(type) {
+		case *syntax.Lit:
+			out = append(out, s.literal(s.slice(wp), quoted)...)
+		case *syntax.SglQuoted:
+			start, end := s.span(wp)
+			if wp.Dollar {
+				start++
+			}
+			if end-start < 2 {
+				continue
+			}
+			out = append(out, s.templates(s.text.Slice(start+1, end-1))...)
+		case *syntax.DblQuoted:
+			out = append(out, s.parts(wp.Parts, true)...)
+		case *syntax.ParamExp:
+			out = append(out, s.param(wp))
+		default:
+			t := s.slice(wp)
+			out = append(out, part{text: t, opaque: true, exprs: []expr{unknown(t, shorten(t.String()))}})
+		}
+	}
+	return out
+}
+
+// shorten is a name for people of an expression.
+func shorten(s string) string {
+	s = strings.Join(strings.Fields(s), " ")
+	if r := []rune(s); len(r) > 40 {
+		return string(r[:39]) + "…"
+	}
+	return s
+}
+
+// templates splits t at the expressions of the outer format.
+func (s *script) templates(t *source.Text) []part {
+	if s.outer.scan == nil {
+		return []part{{text: t}}
+	}
+	var out []part
+	at := 0
+	for at < len(t.Data) {
+		v, ok := s.outer.scan(t.Data, at)
+		if !ok {
+			break
+		}
+		if v.start > at {
+			out = append(out, part{text: t.Slice(at, v.start)})
+		}
+		whole := t.Slice(v.start, v.end)
+		out = append(out, part{text: whole, opaque: true, exprs: expand(whole, s.outer.scan, s.outer.look), name: v.name})
+		at = v.end
+	}
+	if at < len(t.Data) {
+		out = append(out, part{text: t.Slice(at, len(t.Data))})
+	}
+	return out
+}
+
+// literal is unquoted text, or the text between double quotes, without its
+// backslashes.
+func (s *script) literal(t *source.Text, quoted bool) []part {
+	var out []part
+	for _, p := range s.templates(t) {
+		if !p.opaque && bytes.IndexByte(p.text.Data, '\\') >= 0 {
+			p.text = unescape(p.text, quoted)
+		}
+		if p.opaque || len(p.text.Data) > 0 {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+func unescape(t *source.Text, quoted bool) *source.Text {
+	b := source.NewBuilder(t)
+	data, at := t.Data, 0
+	for i := 0; i+1 < len(data); i++ {
+		if data[i] != '\\' {
+			continue
+		}
+		next := data[i+1]
+		if quoted && strings.IndexByte("$`\"\\\n\r", next) < 0 {
+			continue
+		}
+		b.Copy(at, i)
+		at = i + 2
+		switch next {
+		case '\n':
+		case '\r':
+			if i+2 < len(data) && data[i+2] == '\n' {
+				at++
+			}
+		default:
+			b.Put(string(next), i, i+2)
+		}
+		i = at - 1
+	}
+	b.Copy(at, len(data))
+	return b.Text()
+}
+
+// param is an expansion of a variable.
+func (s *script) param(e *syntax.ParamExp) part {
+	t := s.slice(e)
+	p := part{text: t, opaque: true}
+	simple := e.Param != nil && !e.Excl && !e.Length && !e.Width && e.Index == nil && e.Slice == nil && e.Repl == nil && e.Names == 0
+	name := ""
+	if e.Param != nil {
+		name = e.Param.Value
+	}
+	if !simple {
+		if e.Index != nil {
+			p.name = strings.Trim(strings.TrimPrefix(t.String(), "$"), "{}")
+		}
+		p.exprs = []expr{unknown(t, name)}
+		return p
+	}
+	p.name = name
+	v := variable{name: name}
+	v.start, v.end = 0, len(t.Data)
+	base, _ := s.span(e)
+	start, end := s.span(e.Param)
+	v.nameStart, v.nameEnd = start-base, end-base
+	if e.Exp == nil {
+		p.exprs = expandVariable(t, v, noVariables, s.look, 0)
+		return p
+	}
+	var operand func() []expr
+	switch op := e.Exp.Op; op {
+	case syntax.DefaultUnset, syntax.AssignUnset:
+		v.op = "-"
+	case syntax.DefaultUnsetOrNull, syntax.AssignUnsetOrNull:
+		v.op = ":-"
+	case syntax.ErrorUnset, syntax.ErrorUnsetOrNull:
+		v.op = "?"
+	default:
+		p.exprs = []expr{unknown(t, name)}
+		return p
+	}
+	if v.op == "-" || v.op == ":-" {
+		operand = func() []expr {
+			if e.Exp.Word == nil {
+				return nil
+			}
+			return s.values(e.Exp.Word)
+		}
+	}
+	p.exprs = withDefault(t, v, s.look, operand)
+	return p
+}
+
+// withDefault is a variable whose operand the shell's own parser has read.
+func withDefault(t *source.Text, v variable, look lookup, operand func() []expr) []expr {
+	plain := v
+	plain.op = ""
+	known := expandVariable(t, plain, noVariables, look, 0)
+	if operand == nil || len(known) > 0 && len(known[0].missing()) == 0 {
+		return known
+	}
+	nameSpan, _ := t.Span(v.nameStart, v.nameEnd)
+	l := link{binding: &binding{name: v.name, class: classDefault}, file: t.File, at: nameSpan}
+	var out []expr
+	for _, e := range operand() {
+		if len(e) > 0 {
+			out = append(out, through(l, e))
+		}
+	}
+	if len(out) == 0 {
+		return known
+	}
+	return out
+}
+
+// walk reads every command.
+func (s *script) walk() {
+	syntax.Walk(s.file, func(n syntax.Node) bool {
+		if stmt, ok := n.(*syntax.Stmt); ok {
+			s.statement(stmt, stdinNone)
+		}
+		if b, ok := n.(*syntax.BinaryCmd); ok && (b.Op == syntax.Pipe || b.Op == syntax.PipeAll) {
+			if call, ok := b.Y.Cmd.(*syntax.CallExpr); ok {
+				s.hereDocs(b.X.Redirs, s.command(call, false).stdin)
+			}
+		}
+		return true
+	})
+}
+
+func (s *script) statement(stmt *syntax.Stmt, stdin stdinKind) {
+	call, ok := stmt.Cmd.(*syntax.CallExpr)
+	if ok && len(call.Args) > 0 {
+		stdin = s.command(call, true).stdin
+	} else if stmt.Cmd == nil {
+		stdin = stdinShell // RUN <<EOF in a Dockerfile: the shell itself reads it
+	}
+	s.hereDocs(stmt.Redirs, stdin)
+}
+
+// hereDocs reads here-documents as what their command takes them for. One that
+// is a Kubernetes manifest is read as such whoever gets it: it is written to a
+// file or piped on.
+func (s *script) hereDocs(redirs []*syntax.Redirect, stdin stdinKind) {
+	for _, r := range redirs {
+		if r.Hdoc == nil {
+			continue
+		}
+		body := s.slice(r.Hdoc)
+		switch {
+		case stdin == stdinShell:
+			s.pass.nested(body, "", func(q *Pass) { q.shell(s.look, s.outer) })
+		case stdin == stdinDockerfile:
+			s.pass.nested(body, "", parseDockerfile)
+		case stdin == stdinCompose:
+			s.pass.nested(body, "", func(q *Pass) { q.vars = s.variables(); parseCompose(q) })
+		case stdin == stdinManifest || looksLikeManifest(body.Data):
+			s.pass.nested(body, "", func(q *Pass) { q.vars = s.variables(); parseKubernetes(q) })
+		}
+	}
+}
+
+// variables is how text within the script names what the script knows.
+func (s *script) variables() templating {
+	scan := scanner(scanDollar)
+	if s.outer.scan != nil {
+		scan = firstOf(s.outer.scan, scanDollar)
+	}
+	return templating{scan: scan, look: func(name string) *binding {
+		if b := s.look(name); b != nil {
+			return b
+		}
+		if s.outer.look != nil {
+			return s.outer.look(name)
+		}
+		return nil
+	}}
+}
+
+// firstOf finds the earlier variable of two scanners; at the same place the
+// first wins.
+func firstOf(a, b scanner) scanner {
+	return func(data []byte, i int) (variable, bool) {
+		x, okX := a(data, i)
+		y, okY := b(data, i)
+		if okX && (!okY || x.start <= y.start) {
+			return x, true
+		}
+		return y, okY
+	}
+}
+
+// shellWord is a word with the parts that it is made of.
+type shellWord struct {
+	node  *syntax.Word
+	parts []part
+	word
+	starts []int // for each part its first byte in word.text
+}
+
+func (s *script) word(w *syntax.Word) shellWord {
+	out := shellWord{node: w, parts: s.parts(w.Parts, false)}
+	var b strings.Builder
+	for _, p := range out.parts {
+		out.starts = append(out.starts, b.Len())
+		if p.opaque {
+			b.WriteByte(opaque)
+		} else {
+			b.Write(p.text.Data)
+		}
+	}
+	out.text = b.String()
+	if len(out.parts) == 1 {
+		out.name = out.parts[0].name
+	}
+	if len(w.Parts) == 1 {
+		_, double := w.Parts[0].(*syntax.DblQuoted)
+		out.quoted = double && out.name != "@" && !strings.HasSuffix(out.name, "[@]")
+	}
+	return out
+}
+
+// command reads one call; report is false for a second look at it.
+func (s *script) command(call *syntax.CallExpr, report bool) commandLine {
+	if len(call.Args) == 0 {
+		return commandLine{}
+	}
+	words := make([]shellWord, len(call.Args))
+	plain := make([]word, len(call.Args))
+	for i, w := range call.Args {
+		words[i] = s.word(w)
+		plain[i] = words[i].word
+	}
+	read := readCommand
+	if s.engine(words[0]) {
+		read = readEngine
+	}
+	line := read(plain)
+	if !report {
+		return line
+	}
+	name := commandName(plain)
+	for _, o := range line.operands {
+		s.use(words[o.word], o, name)
+	}
+	for _, i := range line.scripts {
+		if inner := s.inner(words[i].node); inner != nil {
+			s.pass.nested(inner, "", func(q *Pass) { q.shell(s.look, s.outer) })
+		}
+	}
+	return line
+}
+
+// engine reports whether a word is a variable that holds a container engine,
+// by its value or else by its name.
+func (s *script) engine(w shellWord) bool {
+	if w.text != string(opaque) {
+		return false
+	}
+	for _, e := range w.parts[0].exprs {
+		text := e.text()
+		if i := strings.LastIndexByte(text, '/'); i >= 0 {
+			text = text[i+1:]
+		}
+		if text == "docker" || text == "podman" || text == "nerdctl" {
+			return true
+		}
+		for _, name := range e.missing() {
+			name = strings.ToUpper(name)
+			for _, known := range []string{"DOCKER", "PODMAN", "ENGINE", "CONTAINER_TOOL", "CONTAINER_CLI", "CONTAINER_RUNTIME", "CONTAINER_CMD", "OCI_BIN"} {
+				if strings.Contains(name, known) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// commandName is the program and subcommand, for pointers.
+func commandName(words []word) string {
+	var names []string
+	for _, w := range words {
+		if len(names) == 2 || strings.HasPrefix(w.text, "-") || strings.IndexByte(w.text, opaque) >= 0 || strings.ContainsAny(w.text, "=:@") {
+			break
+		}
+		names = append(names, w.text[strings.LastIndexByte(w.text, '/')+1:])
+	}
+	return strings.Join(names, " ")
+}
+
+// use reports the operand o of the word w.
+func (s *script) use(w shellWord, o operand, name string) {
+	if o.skip >= o.end || o.end > len(w.text) {
+		return
+	}
+	values := []expr{{}}
+	start, end := -1, -1
+	for i, p := range w.parts {
+		lo, hi := w.starts[i], len(w.text)
+		if i+1 < len(w.parts) {
+			hi = w.starts[i+1]
+		}
+		if hi <= o.skip || lo >= o.end {
+			continue
+		}
+		cut := p.text
+		if p.opaque {
+			values = product(values, p.exprs)
+		} else {
+			cut = p.text.Slice(max(o.skip-lo, 0), min(o.end, hi)-lo)
+			values = product(values, []expr{literal(cut)})
+		}
+		if start < 0 {
+			start = cut.At(0)
+		}
+		span, _ := cut.Span(0, len(cut.Data))
+		end = span.End
+	}
+	if start < 0 {
+		return
+	}
+	f := found{role: o.role, values: values, pointer: name, digestOnly: o.digestOnly, text: s.raw(start, end)}
+	if o.low {
+		f.confidence = image.Low
+	}
+	s.pass.Use(f)
+}
+
+// raw is the operand as written between two file offsets: quotes around it are
+// left out, a quote that opens or closes within it stays.
+func (s *script) raw(start, end int) *source.Text {
+	data := s.text.File.Data
+	for _, quote := range []byte{'"', '\''} {
+		if bytes.Count(data[start:end], []byte{quote})%2 == 1 {
+			if start > 0 && data[start-1] == quote {
+				start--
+			} else if end < len(data) && data[end] == quote {
+				end++
+			}
+		}
+	}
+	return source.Part(s.text.File, source.Span{Start: start, End: end})
+}
+
+// inner is the shell text that a quoted word holds: the word without its quotes
+// and their escapes, its variables as written.
+func (s *script) inner(w *syntax.Word) *source.Text {
+	if len(w.Parts) != 1 {
+		return nil
+	}
+	t := s.slice(w)
+	switch q := w.Parts[0].(type) {
+	case *syntax.SglQuoted:
+		if q.Dollar || len(t.Data) < 2 {
+			return nil
+		}
+		return t.Slice(1, len(t.Data)-1)
+	case *syntax.DblQuoted:
+		if q.Dollar || len(t.Data) < 2 {
+			return nil
+		}
+		t = t.Slice(1, len(t.Data)-1)
+		if bytes.IndexByte(t.Data, '\\') >= 0 {
+			t = unescape(t, true)
+		}
+		return t
+	}
+	return nil
+}
+
+// looksLikeManifest reports whether a text is a Kubernetes object.
+func looksLikeManifest(data []byte) bool {
+	return hasTopKey(data, "apiVersion") && hasTopKey(data, "kind")
+}
+
+// hasTopKey reports whether a line of the text is "key:" with whatever
+// indentation the first line has.
+func hasTopKey(data []byte, key string) bool {
+	return slices.Contains(topKeys(data), key)
+}
