@@ -170,16 +170,16 @@ const tokenServer = "from its token server"
 // elsewhere says of a status that it was not the manifest's: there, 404 does
 // not mean that an image is missing.
 func elsewhere(err error, where string) error {
-	var status *transport.Error
-	if !errors.As(err, &status) {
-		return err
+	f := explain(err)
+	if f.status == 0 {
+		return f
 	}
-	f := refusal(status.StatusCode)
-	if f.kind == NotFound {
-		f.kind = Invalid
+	said := *f
+	if said.kind == NotFound {
+		said.kind = Invalid
 	}
-	f.text += " " + where
-	return f
+	said.text += " " + where
+	return &said
 }
 
 // answer is a response of status 200, read to its end.

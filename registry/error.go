@@ -99,6 +99,8 @@ type failure struct {
 	kind Kind
 	text string
 	hint string // instead of the hint of the kind
+	// status is the HTTP status that is the cause, or zero.
+	status int
 	// context is the error of an ended context, which callers look for.
 	context error
 }
@@ -131,6 +133,8 @@ func explain(err error) *failure {
 	var op *net.OpError
 	var cert *tls.CertificateVerificationError
 	switch {
+	case errors.As(err, &cert):
+		return &failure{kind: Unreachable, text: cert.Error(), hint: "the registry's certificate authority is not trusted here"}
 	case errors.As(err, &own):
 		return own
 	case errors.Is(err, context.Canceled):
@@ -141,8 +145,6 @@ func explain(err error) *failure {
 		return refusal(status.StatusCode)
 	case errors.As(err, &dns):
 		return &failure{kind: Unreachable, text: dns.Error()}
-	case errors.As(err, &cert):
-		return &failure{kind: Unreachable, text: cert.Error(), hint: "the registry's certificate authority is not trusted here"}
 	case errors.As(err, &op):
 		return &failure{kind: Unreachable, text: op.Error()}
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
@@ -157,7 +159,7 @@ const insecureHint = "if this registry has no HTTPS, list it as insecure"
 
 // refusal is the failure that an HTTP status other than 200 is.
 func refusal(status int) *failure {
-	f := &failure{kind: Invalid, text: statusText(status)}
+	f := &failure{kind: Invalid, text: statusText(status), status: status}
 	switch {
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
 		f.kind = Unauthorized

@@ -200,7 +200,7 @@ func (w *wire) send(req *http.Request) (*http.Response, error) {
 	}
 	resp, err := w.inner.RoundTrip(out)
 	if err == nil {
-		err = buffer(resp)
+		err = buffer(req.Method, resp)
 	}
 	switch {
 	case err == nil:
@@ -216,15 +216,21 @@ func (w *wire) send(req *http.Request) (*http.Response, error) {
 	return nil, err
 }
 
-// buffer reads the body of resp and puts the bytes in its place.
-func buffer(resp *http.Response) error {
+// buffer reads the body of resp, the answer to a request of the method, and
+// puts the bytes in its place.
+func buffer(method string, resp *http.Response) error {
 	defer resp.Body.Close()
+	tooLong := &failure{kind: Invalid, text: fmt.Sprintf("an answer of more than %d bytes", maxBody)}
+	// The length in the answer to a HEAD is that of a body which is not sent.
+	if resp.ContentLength > maxBody && method != http.MethodHead {
+		return tooLong
+	}
 	b, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
 	if err != nil {
 		return err
 	}
 	if len(b) > maxBody {
-		return &failure{kind: Invalid, text: fmt.Sprintf("an answer of more than %d bytes", maxBody)}
+		return tooLong
 	}
 	resp.Body = io.NopCloser(bytes.NewReader(b))
 	return nil
