@@ -179,6 +179,7 @@ func (r *commandReader) arguments(call *invocation, at, depth int) {
 		case text == "--":
 			if p.dashed {
 				r.operands(call, p, found)
+				r.line.stdin = stdinNone
 				r.command(i+1, depth+1)
 				return
 			}
@@ -229,21 +230,15 @@ func (r *commandReader) option(call *invocation, i int) int {
 		return r.longOption(call, i, long, 2)
 	}
 	// Some tools, and docker before 1.0, write long options with one dash.
-	if name, _, _ := strings.Cut(text[1:], "="); len(name) > 2 {
-		if _, ok := call.lookup(name); ok {
-			return r.longOption(call, i, text[1:], 1)
-		}
+	if call.singleDash(text[1:]) {
+		return r.longOption(call, i, text[1:], 1)
 	}
 	for at := 1; at < len(text); at++ {
 		kind, ok := call.lookup(text[at : at+1])
 		switch {
+		case !ok && at == len(text)-1:
+			return r.unknownOption(call, i)
 		case !ok:
-			if _, long := call.lookup(text[1:]); at == 1 && long { // -rm
-				return r.longOption(call, i, text[1:], 1)
-			}
-			if at == len(text)-1 {
-				return r.unknownOption(call, i)
-			}
 		case !kind.takesValue():
 			call.set(kind)
 		case at < len(text)-1: // -tname, -t=name
@@ -258,6 +253,18 @@ func (r *commandReader) option(call *invocation, i int) int {
 		}
 	}
 	return i
+}
+
+// singleDash reports whether text behind one dash is the name of a long option
+// (-link, -rm) and not a cluster of short ones (-ip 80:80).
+func (call *invocation) singleDash(text string) bool {
+	name, _, _ := strings.Cut(text, "=")
+	if len(name) < 2 {
+		return false
+	}
+	_, long := call.lookup(name)
+	_, short := call.option(name[:1])
+	return long && (!short || len(name) > 2)
 }
 
 // longOption reads the option at words[i], whose name starts at byte dashes.
