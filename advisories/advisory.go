@@ -190,7 +190,7 @@ const (
 	Exposed
 )
 
-var stateNames = []string{"none", "malicious", "created-by-attacker", "withdrawn", "permanent", "overwritten", "exposed"}
+var stateNames = []string{"", "malicious", "created-by-attacker", "withdrawn", "permanent", "overwritten", "exposed"}
 
 func (s State) String() string { return name(stateNames, s) }
 
@@ -219,12 +219,14 @@ const (
 
 func (v Verdict) String() string { return name([]string{"exposure", "window", "never"}, v) }
 
-// Grade is how sure a fact is. Greater is surer.
+// Grade is how sure a fact is. Greater is surer; zero is no grade, which nothing
+// in a parsed advisory has.
 type Grade uint8
 
 const (
+	_ Grade = iota
 	// Disputed facts have a source against them.
-	Disputed Grade = iota
+	Disputed
 	// Inferred facts are read out of others; no source states them.
 	Inferred
 	// Reported facts have one source, or several that copy each other.
@@ -234,7 +236,7 @@ const (
 	Confirmed
 )
 
-var gradeNames = []string{"disputed", "inferred", "reported", "confirmed"}
+var gradeNames = []string{"", "disputed", "inferred", "reported", "confirmed"}
 
 func (g Grade) String() string { return name(gradeNames, g) }
 

@@ -122,20 +122,24 @@ func (f field) words() ([]field, *SyntaxError) {
 
 // split takes a file apart into its stanzas.
 func split(data []byte) ([][]field, *SyntaxError) {
+	text := string(data)
+	fields := make([]field, 0, strings.Count(text, "\n")+1)
 	var stanzas [][]field
-	var stanza []field
-	number := 0
-	for line := range strings.SplitSeq(string(data), "\n") {
+	start, number := 0, 0 // of the stanza in fields, of the line
+	end := func() {
+		if start < len(fields) {
+			stanzas = append(stanzas, fields[start:len(fields):len(fields)])
+			start = len(fields)
+		}
+	}
+	for line := range strings.SplitSeq(text, "\n") {
 		number++
 		line = strings.TrimSuffix(line, "\r")
 		if i := unprintable(line); i >= 0 {
 			return nil, &SyntaxError{Line: number, Column: i + 1, Message: fmt.Sprintf("an unprintable character (%q)", firstRune(line[i:]))}
 		}
 		if line == "" {
-			if stanza != nil {
-				stanzas = append(stanzas, stanza)
-				stanza = nil
-			}
+			end()
 			continue
 		}
 		if line[0] == '#' {
@@ -145,18 +149,16 @@ func split(data []byte) ([][]field, *SyntaxError) {
 		if err != nil {
 			return nil, err
 		}
-		switch last := len(stanza) - 1; {
+		switch last := len(fields) - 1; {
 		case !indented:
-			stanza = append(stanza, f)
-		case last < 0 || stanza[last].key != "window":
+			fields = append(fields, f)
+		case last < start || fields[last].key != "window":
 			return nil, f.badKey("only lines below a window are indented")
 		default:
-			stanza[last].sub = append(stanza[last].sub, f)
+			fields[last].sub = append(fields[last].sub, f)
 		}
 	}
-	if stanza != nil {
-		stanzas = append(stanzas, stanza)
-	}
+	end()
 	if len(stanzas) == 0 {
 		return nil, &SyntaxError{Line: 1, Column: 1, Message: "no advisory"}
 	}
@@ -371,10 +373,9 @@ func (p *parser) repository(s []field) *SyntaxError {
 			}
 			return pattern(f, &r.Name)
 		case "state":
-			if err := enum(f, stateNames[1:], &r.State); err != nil {
+			if err := enum(f, stateNames, &r.State); err != nil {
 				return err
 			}
-			r.State++
 			if r.State != Malicious && r.State != Withdrawn && r.State != Exposed {
 				return f.errorf("%q is not a state of repositories", f.value)
 			}

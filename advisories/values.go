@@ -42,7 +42,8 @@ func identifier(f field, to *string) *SyntaxError {
 	return text(f, to)
 }
 
-// enum sets to to the index of the value among names.
+// enum sets to to the index of the value among names. A first name that is empty
+// stands for a zero value that cannot be written.
 func enum[T ~uint8](f field, names []string, to *T) *SyntaxError {
 	for i, name := range names {
 		if name == f.value {
@@ -50,7 +51,7 @@ func enum[T ~uint8](f field, names []string, to *T) *SyntaxError {
 			return nil
 		}
 	}
-	return f.errorf("unknown %s %q (%s)", f.key, f.value, strings.Join(names, ", "))
+	return f.errorf("unknown %s %q (%s)", f.key, f.value, strings.TrimPrefix(strings.Join(names, ", "), ", "))
 }
 
 // enumWords is enum, with words after a semicolon.
@@ -72,7 +73,7 @@ func tagState(f field, to *State) *SyntaxError {
 	if err := enum(f, stateNames, to); err != nil {
 		return err
 	}
-	if *to == NoState || *to == Malicious {
+	if *to == Malicious {
 		return f.errorf("%q is not a state of tags", f.value)
 	}
 	return nil
@@ -89,10 +90,11 @@ func digest(f field, to *string) *SyntaxError {
 }
 
 func tag(f field, to *string) *SyntaxError {
-	if r, err := image.Parse("image:" + f.value); err != nil {
-		return f.errorf("%v", err)
-	} else if r.Tag != f.value {
+	if strings.ContainsAny(f.value, "/@") {
 		return f.errorf("%q is not a tag", f.value)
+	}
+	if _, err := image.Parse("image:" + f.value); err != nil {
+		return f.errorf("%v", err)
 	}
 	return text(f, to)
 }
@@ -116,10 +118,8 @@ func pattern(f field, to *string) *SyntaxError {
 		return repository(f, to)
 	}
 	// What holds for the pattern holds for a name below it.
-	below1 := f
-	below1.value = start + "/x"
-	var name string
-	if err := repository(below1, &name); err != nil {
+	name := start + "/x"
+	if r, err := image.Parse(name); err != nil || r.Name() != name {
 		return f.errorf("not a canonical host or account before %q", "/*")
 	}
 	return text(f, to)
