@@ -367,8 +367,26 @@ func BenchmarkLoad(b *testing.B) {
 }
 
 func BenchmarkMatch(b *testing.B) {
-	r, _ := image.Parse("registry.corp/dockerhub/checkmarx/kics")
-	for b.Loop() {
-		Match(r)
+	for _, s := range []string{"nginx:1.25", "ghcr.io/owner/app:1", "registry.corp/dockerhub/checkmarx/kics"} {
+		r, _ := image.Parse(s)
+		b.Run(s, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				Match(r)
+			}
+		})
+	}
+}
+
+func TestParseName(t *testing.T) {
+	for s, want := range map[string]name{
+		"docker.io/library/debian": {"docker.io", "library/debian", false},
+		"docker.io/account/*":      {"docker.io", "account", true},
+		"ghrc.io/*":                {"ghrc.io", "", true},
+		"localhost:5000/a":         {"localhost:5000", "a", false},
+	} {
+		if got := parseName(s); got != want || got.String() != s {
+			t.Errorf("%s: %+v, %s", s, got, got)
+		}
 	}
 }

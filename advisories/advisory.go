@@ -146,7 +146,7 @@ const (
 
 var severityNames = []string{"unrated", "low", "medium", "high", "critical"}
 
-func (s Severity) String() string { return name(severityNames, s) }
+func (s Severity) String() string { return nth(severityNames, s) }
 
 // Kind is what a digest is the digest of. Tools print different ones for the
 // same image, so an incident lists all that are known.
@@ -167,7 +167,7 @@ const (
 
 var kindNames = []string{"unknown", "index", "manifest", "config", "signature"}
 
-func (k Kind) String() string { return name(kindNames, k) }
+func (k Kind) String() string { return nth(kindNames, k) }
 
 // State is what became of a tag, or what a repository is.
 type State uint8
@@ -192,7 +192,7 @@ const (
 
 var stateNames = []string{"", "malicious", "created-by-attacker", "withdrawn", "permanent", "overwritten", "exposed"}
 
-func (s State) String() string { return name(stateNames, s) }
+func (s State) String() string { return nth(stateNames, s) }
 
 // Verdict is what follows from a state for somebody who uses the tag now.
 func (s State) Verdict() Verdict {
@@ -217,7 +217,7 @@ const (
 	Never
 )
 
-func (v Verdict) String() string { return name([]string{"exposure", "window", "never"}, v) }
+func (v Verdict) String() string { return nth([]string{"exposure", "window", "never"}, v) }
 
 // Grade is how sure a fact is. Greater is surer; zero is no grade, which nothing
 // in a parsed advisory has.
@@ -238,7 +238,7 @@ const (
 
 var gradeNames = []string{"", "disputed", "inferred", "reported", "confirmed"}
 
-func (g Grade) String() string { return name(gradeNames, g) }
+func (g Grade) String() string { return nth(gradeNames, g) }
 
 // Certainty is a grade and the words that qualify it.
 type Certainty struct {
@@ -253,9 +253,9 @@ func (c Certainty) String() string {
 	return c.Grade.String() + "; " + c.Words
 }
 
-// name is the i-th of names, or "invalid": values of these types can come from
+// nth is the i-th of names, or "invalid": values of these types can come from
 // a caller's arithmetic.
-func name[T ~uint8](names []string, i T) string {
+func nth[T ~uint8](names []string, i T) string {
 	if int(i) >= len(names) {
 		return "invalid"
 	}

@@ -22,8 +22,8 @@ type Hit struct {
 type index struct {
 	all     []*Advisory
 	digests map[sum]Hit
-	names   map[string][]entry // by canonical name or pattern
-	clean   map[string]bool    // canonical name:tag that is not affected
+	names   map[name][]entry
+	clean   map[string]bool // canonical name:tag that is not affected
 }
 
 // entry is what an advisory says of one name: one of the three.
@@ -58,7 +58,7 @@ var load = sync.OnceValue(func() *index {
 })
 
 func newIndex(all []*Advisory) *index {
-	x := &index{all: all, digests: map[sum]Hit{}, names: map[string][]entry{}, clean: map[string]bool{}}
+	x := &index{all: all, digests: map[sum]Hit{}, names: map[name][]entry{}, clean: map[string]bool{}}
 	for _, a := range all {
 		x.add(a)
 	}
@@ -72,19 +72,19 @@ func (x *index) add(a *Advisory) {
 	}
 	for i := range a.Repositories {
 		if r := &a.Repositories[i]; r.State != NoState {
-			x.names[r.Name] = append(x.names[r.Name], entry{advisory: a, repository: r})
+			x.say(r.Name, entry{advisory: a, repository: r})
 		}
 	}
 	for i := range a.Tags {
 		t := &a.Tags[i]
 		for _, name := range t.In {
-			x.names[name] = append(x.names[name], entry{advisory: a, tags: t})
+			x.say(name, entry{advisory: a, tags: t})
 		}
 	}
 	for i := range a.KnownGood {
 		g := &a.KnownGood[i]
 		for _, name := range g.In {
-			x.names[name] = append(x.names[name], entry{advisory: a, good: g})
+			x.say(name, entry{advisory: a, good: g})
 		}
 	}
 	for _, n := range a.NotAffected {
@@ -92,6 +92,12 @@ func (x *index) add(a *Advisory) {
 			x.clean[nameTag(ref)] = true
 		}
 	}
+}
+
+// say adds e to what is known of a canonical name or pattern.
+func (x *index) say(of string, e entry) {
+	n := parseName(of)
+	x.names[n] = append(x.names[n], e)
 }
 
 // All is the embedded advisories in the order of their IDs, oldest first. They

@@ -2,6 +2,7 @@ package advisories
 
 import (
 	"cmp"
+	"iter"
 	"slices"
 	"strings"
 
@@ -52,17 +53,20 @@ func Match(ref image.Reference) []TagHit { return load().match(ref) }
 func KnownGood(ref image.Reference) []Good { return load().knownGood(ref) }
 
 func (x *index) match(ref image.Reference) []TagHit {
-	if ref.Digest != "" || x.clean[nameTag(ref)] {
+	if ref.Digest != "" {
 		return nil
 	}
 	tag := cmp.Or(ref.Tag, "latest")
 	var hits []TagHit
-	for _, p := range places(ref) {
+	for p := range places(ref) {
 		for _, e := range x.names[p.name] {
 			if h, ok := e.judge(p, tag); ok {
 				hits = merge(hits, h)
 			}
 		}
+	}
+	if len(hits) == 0 || x.clean[nameTag(ref)] {
+		return nil
 	}
 	slices.SortFunc(hits, func(a, b TagHit) int { return cmp.Compare(a.Advisory.ID, b.Advisory.ID) })
 	for i := range hits {
@@ -73,7 +77,7 @@ func (x *index) match(ref image.Reference) []TagHit {
 
 func (x *index) knownGood(ref image.Reference) []Good {
 	var entries []entry
-	for _, p := range places(ref) {
+	for p := range places(ref) {
 		for _, e := range x.names[p.name] {
 			again := slices.ContainsFunc(entries, func(o entry) bool { return o.good == e.good })
 			if e.good != nil && !again {
@@ -96,23 +100,22 @@ func (x *index) knownGood(ref image.Reference) []Good {
 
 // judge is what e says of tag at p.
 func (e entry) judge(p place, tag string) (TagHit, bool) {
-	h := TagHit{Advisory: e.advisory, Repository: p.name, Tag: tag, Mirror: p.mirror}
-	switch {
-	case e.repository != nil:
-		r := e.repository
+	if e.repository == nil && (e.tags == nil || !e.tags.has(tag)) {
+		return TagHit{}, false
+	}
+	h := TagHit{Advisory: e.advisory, Repository: p.String(), Tag: tag, Mirror: p.mirror}
+	if r := e.repository; r != nil {
 		h.State, h.Certainty, h.Sources, h.Intended = r.State, r.Certainty, r.Sources, r.Intended
 		h.Windows = r.Windows
-	case e.tags != nil && e.tags.has(tag):
+	} else {
 		t := e.tags
 		h.State, h.Sources = t.State, t.Sources
-		h.Certainty = lower(t.Certainty, e.advisory.certaintyOf(p.name))
+		h.Certainty = lower(t.Certainty, e.advisory.certaintyOf(h.Repository))
 		for _, w := range t.Windows {
-			if len(w.In) == 0 || slices.Contains(w.In, p.name) {
+			if len(w.In) == 0 || slices.Contains(w.In, h.Repository) {
 				h.Windows = append(h.Windows, w)
 			}
 		}
-	default:
-		return h, false
 	}
 	h.Verdict = h.State.Verdict()
 	if p.derived {
@@ -174,44 +177,71 @@ func nameTag(ref image.Reference) string {
 	return ref.Name() + ":" + cmp.Or(ref.Tag, "latest")
 }
 
+// name is a canonical repository, or all below a host or an account.
+type name struct {
+	host, path string
+	below      bool // all below path, or below the host where path is empty
+}
+
+// parseName takes "docker.io/library/debian", "docker.io/account/*" or
+// "ghrc.io/*" apart.
+func parseName(s string) name {
+	host, path, _ := strings.Cut(s, "/")
+	path, below := strings.CutSuffix("/"+path, "/*")
+	return name{host, strings.TrimPrefix(path, "/"), below}
+}
+
+func (n name) String() string {
+	s := n.host
+	if n.path != "" {
+		s += "/" + n.path
+	}
+	if n.below {
+		s += "/*"
+	}
+	return s
+}
+
 // place is a name under which the advisories may list a reference.
 type place struct {
-	name string // canonical, or a pattern
+	name
 	// mirror is set where the reference is to a mirror of it, derived where
 	// the advisory does not list that mirror itself.
 	mirror, derived bool
 }
 
-// places are the names of ref to look for, the most special first.
-func places(ref image.Reference) []place {
-	host, path := ref.Host(), ref.Path()
-	hub, known := hubPath(host, path)
-	list := above(nil, host, path, place{mirror: known})
-	switch {
-	case hub == "":
-	case known:
-		list = above(list, dockerHub, hub, place{mirror: true, derived: true})
-	default:
+// places are the names to look for, the most special first: a reference's own,
+// and that of the Docker Hub repository that it may be a copy of.
+func places(ref image.Reference) iter.Seq[place] {
+	return func(yield func(place) bool) {
+		host, path := ref.Host(), ref.Path()
+		hub, known := hubPath(host, path)
+		if !above(host, path, place{mirror: known}, yield) || hub == "" {
+			return
+		}
+		copied := place{mirror: true, derived: true}
+		if known {
+			above(dockerHub, hub, copied, yield)
+			return
+		}
 		// An account's name alone is too little to go by: another registry
 		// may have an honest one that is called the same.
-		list = append(list, place{dockerHub + "/" + hub, true, true})
+		copied.name = name{dockerHub, hub, false}
+		yield(copied)
 	}
-	return list
 }
 
-// above adds host/path and the patterns that cover it, shortest last.
-func above(list []place, host, path string, p place) []place {
-	p.name = host + "/" + path
-	list = append(list, p)
-	for {
-		i := strings.LastIndexByte(path, '/')
-		if i < 0 {
-			break
+// above yields host/path and the patterns that cover it, the longest first, as
+// places like p. It reports whether to go on.
+func above(host, path string, p place, yield func(place) bool) bool {
+	p.name = name{host, path, false}
+	for more := true; more; {
+		if !yield(p) {
+			return false
 		}
-		path = path[:i]
-		p.name = host + "/" + path + "/*"
-		list = append(list, p)
+		more = path != ""
+		path = path[:max(strings.LastIndexByte(path, '/'), 0)]
+		p.name = name{host, path, true}
 	}
-	p.name = host + "/*"
-	return append(list, p)
+	return true
 }

@@ -33,18 +33,22 @@ func hubPath(host, path string) (hub string, known bool) {
 	if rest, ok := strings.CutPrefix(path, "docker/"); ok && host == "public.ecr.aws" {
 		return rest, true
 	}
-	if _, rest, ok := strings.Cut("/"+path, "/"+gitlabProxy); ok {
+	if before, rest, ok := strings.Cut(path, gitlabProxy); ok && (before == "" || strings.HasSuffix(before, "/")) {
 		if !strings.Contains(rest, "/") {
 			rest = "library/" + rest
 		}
 		return rest, true
 	}
-	parts := strings.Split(path, "/")
-	if len(parts) < 2 || len(parts) == 2 && slices.Contains(publishers, host) {
+	last := strings.LastIndexByte(path, '/')
+	if last < 0 {
 		return "", false
 	}
-	hub = strings.Join(parts[len(parts)-2:], "/")
-	known = len(parts) > 2 && privateECR(host)
+	before := strings.LastIndexByte(path[:last], '/')
+	if before < 0 && slices.Contains(publishers, host) {
+		return "", false
+	}
+	hub = path[before+1:]
+	known = before >= 0 && privateECR(host)
 	if strings.HasPrefix(hub, "library/") && !known {
 		return "", false
 	}
