@@ -55,6 +55,7 @@ func TestDiff(t *testing.T) {
 		{"a line before another", "tag: 1\nb\n", []Edit{edit(7, 7, "digest: x\n")}, "@@ -1,2 +1,3 @@\n tag: 1\n+digest: x\n b\n"},
 		{"a line less", "a\nb\nc\n", []Edit{edit(1, 3, "")}, "@@ -1,3 +1,2 @@\n a\n-b\n c\n"},
 		{"the same lines around", "a\nb\nc\n", []Edit{edit(0, 6, "a\nB\nc\n")}, "@@ -1,3 +1,3 @@\n a\n-b\n+B\n c\n"},
+		{"a line between changes", "a\nb\nc\n", []Edit{edit(0, 2, ""), edit(4, 5, "C")}, "@@ -1,3 +1,2 @@\n-a\n b\n-c\n+C\n"},
 		{"all gone", "a\nb\n", []Edit{edit(0, 4, "")}, "@@ -1,2 +0,0 @@\n-a\n-b\n"},
 		{"from nothing", "", []Edit{edit(0, 0, "a\nb\n")}, "@@ -0,0 +1,2 @@\n+a\n+b\n"},
 		{"CRLF", "a\r\nb\r\n", []Edit{edit(1, 1, "x")}, "@@ -1,2 +1,2 @@\n-a\r\n+ax\r\n b\r\n"},
