@@ -511,9 +511,7 @@ func remoteStdin(script string) stdinKind {
 		words = append(words, word{text: text})
 	}
 	r := commandReader{words: words}
-	if len(words) < maxCommands { // and no ssh within ssh that would go deep
-		r.command(0, maxCommands-2)
-	}
+	r.command(0, 0)
 	return r.line.stdin
 }
 
@@ -627,7 +625,7 @@ func (r *commandReader) holdsOptions(call *invocation, p *pattern, found, i int)
 	case hint(w.name) == hintImage:
 		return false
 	}
-	for next := i + 1; next < len(r.words); next++ {
+	for next := i + 1; next < min(len(r.words), i+maxLook); next++ {
 		switch v := r.words[next]; {
 		case isOption(v.text):
 			return r.optionsBehind(call, next)
@@ -639,6 +637,9 @@ func (r *commandReader) holdsOptions(call *invocation, p *pattern, found, i int)
 	}
 	return false
 }
+
+// maxLook bounds how many words ahead decide about one.
+const maxLook = 128
 
 func wholly(w word) bool { return w.text == string(opaque) }
 
@@ -652,7 +653,7 @@ func isList(w word) bool {
 func (r *commandReader) optionsBehind(call *invocation, at int) bool {
 	probe := commandReader{words: r.words}
 	scratch := &invocation{command: call.command, outer: call.outer}
-	for i := at; i < len(r.words); i++ {
+	for i := at; i < min(len(r.words), at+maxLook); i++ {
 		text := r.words[i].text
 		if !isOption(text) {
 			return namesImage(text)
@@ -691,21 +692,20 @@ const (
 	hintOptions
 )
 
-// hint reads the name of a variable from its last part on: the last part is
-// the head of a noun phrase, IMAGE_OPTS are options, OPTS_IMAGE is an image.
+// hint reads the name of a variable. Its last part is the head of a noun
+// phrase: IMAGE_OPTS are options, OPTS_IMAGE is an image, and ARG_OVPN, which
+// may hold options with the image behind them, is neither.
 func hint(name string) hintKind {
-	name = name[strings.LastIndexByte(name, '.')+1:] // env.IMAGE
-	parts := strings.FieldsFunc(strings.ToLower(name), func(c rune) bool { return c == '_' || c == '-' })
-	for n := len(parts) - 1; n >= 0; n-- {
-		part := strings.TrimSuffix(strings.TrimSuffix(parts[n], "[@]"), "[*]")
-		for _, noun := range optionNouns {
-			if strings.HasSuffix(part, noun) || strings.HasSuffix(part, noun+"s") {
-				return hintOptions
-			}
+	name = strings.ToLower(name[strings.LastIndexByte(name, '.')+1:]) // env.IMAGE
+	name = strings.TrimSuffix(strings.TrimSuffix(name, "[@]"), "[*]")
+	last := name[strings.LastIndexAny(name, "_-")+1:]
+	for _, noun := range optionNouns {
+		if strings.HasSuffix(last, noun) || strings.HasSuffix(last, noun+"s") {
+			return hintOptions
 		}
-		if strings.Contains(part, "image") || strings.Contains(part, "img") {
-			return hintImage
-		}
+	}
+	if strings.Contains(name, "image") || strings.Contains(name, "img") {
+		return hintImage
 	}
 	return hintNone
 }

@@ -98,6 +98,9 @@ docker run "${args[@]}" «alpine:3» sh
 docker run ${args[@]}
 docker run «$IMAGE_NAME» $ARGS
 docker run $IMAGE_OPTS «$OPTS_IMAGE»
+docker run «$ARG_OVPN» ovpn_genconfig -u udp://x
+docker run $DOCKEROPTS -d --name $1 -v $D:/src «$2» -c timezone=x -c y=1
+docker run $(RUN_OPTS) --name $(NAME) «$(IMAGE):$(TAG)»
 docker run «$REGISTRY/x:$TAG»
 docker run «$A$B» sh
 docker run «"$x"» y/z:1
