@@ -41,10 +41,13 @@ func TestCounts(t *testing.T) {
 		// a digest; one window each.
 		"DL-2026-0004": {1, 159, 159, 80, 148, 1, 1, 2},
 	}
-	if len(All()) != len(want) {
-		t.Errorf("%d advisories, want %d", len(All()), len(want))
-	}
+	found, digests := 0, 0
 	for _, a := range All() {
+		want, ok := want[a.ID]
+		if !ok {
+			continue
+		}
+		found++
 		var got counts
 		got.repositories = len(a.Repositories)
 		for _, s := range a.Tags {
@@ -56,12 +59,20 @@ func TestCounts(t *testing.T) {
 			got.digestTags += len(d.Tags)
 		}
 		got.good, got.indicators, got.references = len(a.KnownGood), len(a.Indicators), len(a.References)
-		if got != want[a.ID] {
-			t.Errorf("%s: %+v, want %+v", a.ID, got, want[a.ID])
+		if got != want {
+			t.Errorf("%s: %+v, want %+v", a.ID, got, want)
+		}
+		for _, d := range a.Digests {
+			if h, ok := LookupDigest(d.Digest); ok && h.Advisory == a {
+				digests++
+			}
 		}
 	}
-	if n := len(load().digests); n != 9+6+10+80+1+36 {
-		t.Errorf("%d digests in the index", n)
+	if found != len(want) {
+		t.Errorf("%d of %d advisories", found, len(want))
+	}
+	if digests != 9+6+10+80+1+36 {
+		t.Errorf("%d digests are found", digests)
 	}
 }
 

@@ -58,7 +58,11 @@ var load = sync.OnceValue(func() *index {
 })
 
 func newIndex(all []*Advisory) *index {
-	x := &index{all: all, digests: map[sum]Hit{}, names: map[name][]entry{}, clean: map[string]bool{}}
+	n := 0
+	for _, a := range all {
+		n += len(a.Digests)
+	}
+	x := &index{all: all, digests: make(map[sum]Hit, n), names: map[name][]entry{}, clean: map[string]bool{}}
 	for _, a := range all {
 		x.add(a)
 	}

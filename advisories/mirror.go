@@ -12,7 +12,7 @@ const dockerHub = "docker.io"
 // path of two components there is no copy of the Docker Hub repository that is
 // called the same.
 var publishers = []string{
-	"docker.elastic.co", "gcr.io", "ghcr.io", "ghrc.io", "mcr.microsoft.com", "nvcr.io", "public.ecr.aws",
+	"docker.elastic.co", "gcr.io", "ghcr.io", "mcr.microsoft.com", "nvcr.io", "public.ecr.aws",
 	"quay.io", "registry.access.redhat.com", "registry.gitlab.com", "registry.k8s.io", "registry.redhat.io",
 }
 

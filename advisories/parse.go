@@ -111,7 +111,7 @@ func (f field) words() ([]field, *SyntaxError) {
 		if word == "" {
 			return nil, w.errorf("more than one space")
 		}
-		if slices.ContainsFunc(words, func(o field) bool { return o.value == word }) {
+		if valued(words, word) {
 			return nil, w.errorf("%q twice", word)
 		}
 		words = append(words, w)
@@ -250,8 +250,8 @@ var errUnknownKey = &SyntaxError{}
 // repeated, except notes, indicators and windows.
 func each(fields []field, set func(field) *SyntaxError) *SyntaxError {
 	for i, f := range fields {
-		again := slices.ContainsFunc(fields[:i], func(o field) bool { return o.key == f.key })
-		if again && f.key != "note" && f.key != "indicator" && f.key != "window" {
+		once := f.key != "note" && f.key != "indicator" && f.key != "window"
+		if once && named(fields[:i], f.key) {
 			return f.badKey("%q twice in one stanza", f.key)
 		}
 		switch err := set(f); {
@@ -267,7 +267,7 @@ func each(fields []field, set func(field) *SyntaxError) *SyntaxError {
 // require is an error at the head unless all keys are among the fields.
 func require(s []field, keys ...string) *SyntaxError {
 	for _, key := range keys {
-		if !slices.ContainsFunc(s, func(f field) bool { return f.key == key }) {
+		if !named(s, key) {
 			return s[0].badKey("no %q in this stanza", key)
 		}
 	}
@@ -341,7 +341,7 @@ func (p *parser) shared(f field, c common) *SyntaxError {
 // inherit gives a stanza the advisory's certainty where it has none, and its
 // windows the certainty and the sources of the stanza.
 func (p *parser) inherit(s []field, c common) *SyntaxError {
-	if require(s, "certainty") != nil {
+	if *c.certainty == (Certainty{}) {
 		if p.a.Certainty == (Certainty{}) {
 			return s[0].badKey("no certainty, neither here nor in the advisory")
 		}
@@ -596,12 +596,12 @@ func (p *parser) finish(head field) *SyntaxError {
 		return head.badKey("neither a repository nor a digest")
 	}
 	for _, f := range p.cited {
-		if !named(p.defined, f.value) {
+		if !valued(p.defined, f.value) {
 			return f.errorf("no source %q in this file", f.value)
 		}
 	}
 	for _, f := range p.defined {
-		if !named(p.cited, f.value) {
+		if !valued(p.cited, f.value) {
 			return f.errorf("source %q is cited nowhere", f.value)
 		}
 	}
@@ -620,7 +620,11 @@ func (p *parser) finish(head field) *SyntaxError {
 	return p.fillIn()
 }
 
-func named(fields []field, value string) bool {
+func named(fields []field, key string) bool {
+	return slices.ContainsFunc(fields, func(f field) bool { return f.key == key })
+}
+
+func valued(fields []field, value string) bool {
 	return slices.ContainsFunc(fields, func(f field) bool { return f.value == value })
 }
 
