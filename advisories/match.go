@@ -187,8 +187,11 @@ type name struct {
 // "ghrc.io/*" apart.
 func parseName(s string) name {
 	host, path, _ := strings.Cut(s, "/")
-	path, below := strings.CutSuffix("/"+path, "/*")
-	return name{host, strings.TrimPrefix(path, "/"), below}
+	if path == "*" {
+		return name{host, "", true}
+	}
+	path, below := strings.CutSuffix(path, "/*")
+	return name{host, path, below}
 }
 
 func (n name) String() string {

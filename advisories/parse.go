@@ -212,6 +212,17 @@ type parser struct {
 }
 
 func (p *parser) advisory(stanzas [][]field) *SyntaxError {
+	// Some incidents have a hundred digests: growing step by step would copy
+	// more than the file holds, at each start of the program.
+	n := 0
+	for _, s := range stanzas {
+		if s[0].key == "digest" {
+			n++
+		}
+	}
+	p.a.Digests = slices.Grow(p.a.Digests, n)
+	p.digests = slices.Grow(p.digests, n)
+	p.cited = slices.Grow(p.cited, len(stanzas))
 	for i, s := range stanzas {
 		head := s[0]
 		if (i == 0) != (head.key == "advisory") {

@@ -83,7 +83,8 @@ func digest(f field, to *string) *SyntaxError {
 	if !strings.HasPrefix(f.value, sha256Prefix) {
 		return f.errorf("a digest starts with %q", sha256Prefix)
 	}
-	if _, err := image.Parse("image@" + f.value); err != nil {
+	if !image.ValidDigest(f.value) {
+		_, err := image.Parse("image@" + f.value) // which says why
 		return f.errorf("%v", err)
 	}
 	return text(f, to)
