@@ -1,0 +1,108 @@
+// Command digestlint finds container images that are named by tag, or by a
+// digest known to be malicious, in all the files that name images, and pins
+// them to digests in place.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// The exit statuses. They mean the same whatever the output format.
+const (
+	exitClean      = 0 // nothing found; for pin: all that was asked for is pinned
+	exitFindings   = 1 // findings at or above --fail-on; for pin: something stayed unpinned
+	exitUsage      = 2 // wrong flags, configuration, or arguments
+	exitIncomplete = 3 // a selected file could not be read, a lookup failed
+)
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// run is the program with everything that it touches handed in.
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	app := &app{stdin: stdin, stdout: stdout, stderr: stderr}
+	root := app.root()
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	var e *exitError
+	switch {
+	case err == nil:
+		return app.status
+	case errors.As(err, &e):
+		app.complain(e.err)
+		return e.status
+	case ctx.Err() != nil:
+		app.complain(errors.New("interrupted"))
+		return exitIncomplete
+	}
+	app.complain(err)
+	return exitUsage
+}
+
+// app is what the commands share.
+type app struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	status         int
+	verbose        bool
+	color          string
+}
+
+// exitError ends the program with a status of its own.
+type exitError struct {
+	status int
+	err    error
+}
+
+func (e *exitError) Error() string { return e.err.Error() }
+func (e *exitError) Unwrap() error { return e.err }
+
+// hinter is an error that knows what to do about it.
+type hinter interface{ Hint() string }
+
+// complain tells people what went wrong.
+func (a *app) complain(err error) {
+	fmt.Fprintf(a.stderr, "digestlint: %s\n", visible(err.Error()))
+	var h hinter
+	if errors.As(err, &h) && h.Hint() != "" {
+		fmt.Fprintf(a.stderr, "hint: %s\n", visible(h.Hint()))
+	}
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "digestlint",
+		Short: "find container images named by tag or by a malicious digest, and pin them",
+		Long: `digestlint reads Dockerfiles, Compose files, Kubernetes manifests, CI pipelines and
+the shell inside them, lists every container image that they name, reports those
+that are not pinned to a digest or whose digest is known to be malicious, and pins
+them in place without touching another byte.`,
+		Example: `  digestlint check              lint the working directory (offline, changes nothing)
+  digestlint pin --diff         show what pinning would change
+  digestlint pin                pin every image to the digest of its tag
+  digestlint refs               list every image reference
+  digestlint explain RULE       what a rule means and how to fix it`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetIn(a.stdin)
+	root.SetOut(a.stdout)
+	root.SetErr(a.stderr)
+	root.PersistentFlags().BoolVarP(&a.verbose, "verbose", "v", false, "also list the files that were not recognised")
+	root.PersistentFlags().StringVar(&a.color, "color", "auto", "colour the output: auto, always or never")
+	root.AddCommand(a.refs(), a.pin(), a.version())
+	return root
+}

@@ -1,0 +1,154 @@
+package lint
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"strings"
+)
+
+// entry is a file to look at.
+type entry struct {
+	path  string // as reported, with "/"
+	named bool   // on the command line, and so always processed
+}
+
+// Error is a file that could not be read or parsed.
+type Error struct {
+	Path         string `json:"path"`
+	Line, Column int    `json:"-"`
+	Message      string `json:"message"`
+}
+
+func (e Error) Error() string {
+	if e.Line == 0 {
+		return fmt.Sprintf("%s: %s", e.Path, e.Message)
+	}
+	return fmt.Sprintf("%s:%d:%d: %s", e.Path, e.Line, e.Column, e.Message)
+}
+
+// list finds the files below the paths, in the order of the paths. What can't
+// be read is reported, and the rest goes on. Git's ignore rules apply to
+// folders; ".git", submodules and symbolic links are not entered. A file named
+// itself is always listed.
+func list(ctx context.Context, paths []string, fail func(Error)) []entry {
+	var out []entry
+	seen := map[string]bool{}
+	add := func(e entry) {
+		if key := path.Clean(e.path); !seen[key] {
+			seen[key] = true
+			out = append(out, e)
+		}
+	}
+	for _, p := range paths {
+		info, err := os.Stat(p)
+		if err != nil {
+			fail(Error{Path: filepath.ToSlash(p), Message: reason(err)})
+			continue
+		}
+		if !info.IsDir() {
+			add(entry{path: filepath.ToSlash(filepath.Clean(p)), named: true})
+			continue
+		}
+		below, err := gitFiles(ctx, p)
+		if err != nil {
+			below = walkFiles(p, fail)
+		}
+		for _, name := range below {
+			add(entry{path: path.Join(filepath.ToSlash(p), name)})
+		}
+	}
+	return out
+}
+
+// reason is an error without the path that it repeats.
+func reason(err error) string {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Op + ": " + p.Err.Error()
+	}
+	return err.Error()
+}
+
+// gitFiles lists the tracked and the untracked, not ignored files below dir,
+// relative to it. Nothing that the repository's configuration names is run.
+func gitFiles(ctx context.Context, dir string) ([]string, error) {
+	cmd := exec.CommandContext(ctx, "git", "-c", "core.fsmonitor=false", "-c", "core.untrackedCache=keep",
+		"ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate")
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "GIT_OPTIONAL_LOCKS=0", "GIT_TERMINAL_PROMPT=0", "LC_ALL=C")
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, name := range bytes.Split(out, []byte{0}) {
+		if len(name) > 0 {
+			names = append(names, string(name))
+		}
+	}
+	if len(names) == 0 {
+		// An ignored folder named on the command line is wanted all the same.
+		return nil, errors.New("git lists no files")
+	}
+	return names, nil
+}
+
+// walkFiles lists the regular files below dir, relative to it, where there is
+// no repository to ask.
+func walkFiles(dir string, fail func(Error)) []string {
+	var names []string
+	_ = filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
+		rel, relErr := filepath.Rel(dir, p)
+		if relErr != nil {
+			return relErr
+		}
+		if err != nil {
+			fail(Error{Path: path.Join(filepath.ToSlash(dir), filepath.ToSlash(rel)), Message: reason(err)})
+			if d != nil && d.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if d.IsDir() && d.Name() == ".git" {
+			return fs.SkipDir
+		}
+		if d.Type().IsRegular() {
+			names = append(names, filepath.ToSlash(rel))
+		}
+		return nil
+	})
+	return names
+}
+
+// tree opens files beside the one being parsed, never outside the folder that
+// the run started from: a path is refused when it climbs above what was named.
+type tree struct{ roots []string }
+
+func newTree(paths []string) tree {
+	var t tree
+	for _, p := range paths {
+		root := p
+		if info, err := os.Stat(p); err != nil || !info.IsDir() {
+			root = filepath.Dir(p)
+		}
+		t.roots = append(t.roots, path.Clean(filepath.ToSlash(root)))
+	}
+	return t
+}
+
+func (t tree) inside(name string) bool {
+	for _, root := range t.roots {
+		if name == root || root == "." && !strings.HasPrefix(name, "../") && name != ".." && !path.IsAbs(name) ||
+			strings.HasPrefix(name, strings.TrimSuffix(root, "/")+"/") {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,390 @@
+// Package lint is the pipeline: it lists the files, reads them, finds their
+// formats and uses, lets the rules judge, and puts everything in order.
+//
+// A run costs little more than reading: the files are read by a few workers,
+// each through one buffer, and what is kept of a file is what was found in it.
+// The result is the same whatever the number of workers.
+package lint
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/digestlint/digestlint/image"
+	"github.com/digestlint/digestlint/parsers"
+	"github.com/digestlint/digestlint/rules"
+	"github.com/digestlint/digestlint/source"
+)
+
+// Options say what to look at and how.
+type Options struct {
+	// Paths are files and folders; none means the working directory.
+	Paths []string
+	// Stdin, if not nil, is read as the content of the path "-", under the
+	// name StdinName.
+	Stdin     io.Reader
+	StdinName string
+	// Workers is how many files are read at once; zero means one a processor.
+	Workers int
+	// Rules judge the uses; none means that nothing is judged.
+	Rules []*rules.Rule
+	// Each is called with every recognised file and its uses, from several
+	// goroutines at once. The file and the uses are valid during the call
+	// only: their bytes are reused.
+	Each func(f *source.File, format *parsers.Format, res parsers.Result)
+
+	// keep gives every file bytes of its own, for who keeps the uses.
+	keep bool
+}
+
+// Summary counts what a run saw.
+type Summary struct {
+	Files         int // read
+	References    int // of both roles
+	Unpinned      int // judged uses with a value that has no digest
+	Unresolved    int // uses that no file here decides
+	Malicious     int // findings of listed digests
+	NotRecognised int // YAML and JSON files of no known format
+}
+
+// Result is what a run found, in order.
+type Result struct {
+	Findings []rules.Finding
+	Errors   []Error
+	Unknown  []string // paths of the files that count as not recognised
+	Summary  Summary
+	// Local decides which uses name what the tree builds itself.
+	Local *Local
+}
+
+// maxSize is the size in bytes from which a file is not parsed, only searched
+// for listed digests.
+const maxSize = 32 << 20
+
+// Run looks at the files. It returns an error only if ctx ends it.
+func Run(ctx context.Context, opts Options) (*Result, error) {
+	if len(opts.Paths) == 0 {
+		opts.Paths = []string{"."}
+	}
+	r := &run{opts: opts, result: &Result{Local: &Local{}}, tree: newTree(opts.Paths)}
+	paths := slices.Clone(opts.Paths)
+	if opts.Stdin != nil {
+		paths = slices.DeleteFunc(paths, func(p string) bool { return p == "-" })
+	}
+	files := list(ctx, paths, r.fail)
+	slices.SortFunc(files, func(a, b entry) int { return cmp.Compare(a.path, b.path) })
+	r.read(ctx, files)
+	if opts.Stdin != nil {
+		r.stdin()
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	r.finish()
+	return r.result, nil
+}
+
+type run struct {
+	opts   Options
+	tree   tree
+	cross  rules.Tree
+	mu     sync.Mutex
+	result *Result
+	uses   []useRecord
+}
+
+// useRecord is what the summary needs of a use when all files are known.
+type useRecord struct {
+	path, name           string
+	unpinned, unresolved bool
+}
+
+func (r *run) fail(e Error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.result.Errors = append(r.result.Errors, e)
+}
+
+// read hands the files to the workers.
+func (r *run) read(ctx context.Context, files []entry) {
+	workers := r.opts.Workers
+	if workers <= 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(workers, len(files)) {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			var buf []byte
+			for {
+				// A batch at a time, so that workers don't meet on each file.
+				const batch = 16
+				end := int(next.Add(batch))
+				for i := end - batch; i < min(end, len(files)); i++ {
+					if ctx.Err() != nil {
+						return
+					}
+					buf = r.file(files[i], buf)
+				}
+				if end >= len(files) {
+					return
+				}
+			}
+		}()
+	}
+	wg.Wait()
+}
+
+// file reads one file into buf and looks at it. It returns the buffer.
+func (r *run) file(e entry, buf []byte) []byte {
+	data, err := readFile(e, buf)
+	switch {
+	case errors.Is(err, errSkip):
+		return buf
+	case err != nil:
+		r.fail(Error{Path: e.path, Message: reason(err)})
+		return buf
+	}
+	r.look(&source.File{Path: e.path, Data: data}, e.named)
+	if r.opts.keep || cap(data) > 1<<20 {
+		return nil // one large file must not hold its memory
+	}
+	return data[:0]
+}
+
+// errSkip is what readFile says of a listed path that is no regular file, or
+// is gone: git lists submodules, links and deleted files too.
+var errSkip = errors.New("nothing to read")
+
+func readFile(e entry, buf []byte) ([]byte, error) {
+	name := filepath.FromSlash(e.path)
+	f, err := openRegular(name, e.named)
+	if err != nil {
+		if !e.named && errors.Is(err, fs.ErrNotExist) {
+			return nil, errSkip
+		}
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		if e.named {
+			return nil, fmt.Errorf("not a regular file")
+		}
+		return nil, errSkip
+	}
+	size := int(min(info.Size(), 1<<30))
+	if cap(buf) < size+1 {
+		buf = make([]byte, 0, size+size/4+512)
+	}
+	buf = buf[:0]
+	for {
+		n, err := f.Read(buf[len(buf):cap(buf)])
+		buf = buf[:len(buf)+n]
+		if err == io.EOF {
+			return buf, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if len(buf) == cap(buf) {
+			buf = slices.Grow(buf, cap(buf))
+		}
+	}
+}
+
+func (r *run) stdin() {
+	name := r.opts.StdinName
+	if name == "" {
+		name = "-"
+	}
+	data, err := io.ReadAll(r.opts.Stdin)
+	if err != nil {
+		r.fail(Error{Path: name, Message: err.Error()})
+		return
+	}
+	r.look(&source.File{Path: filepath.ToSlash(name), Data: data}, true)
+}
+
+// look finds the uses of a file and lets the rules judge them.
+func (r *run) look(f *source.File, named bool) {
+	pass := rules.Pass{File: f, Tree: &r.cross}
+	var unknown bool
+	binary := isBinary(f.Data)
+	if !binary && len(f.Data) <= maxSize {
+		if format := parsers.Detect(f.Path, f.Data); format != nil {
+			res := parsers.Parse(f, format, r.tree)
+			pass.Format, pass.Uses = format.Name, res.Uses
+			for _, p := range res.Problems {
+				pass.Problems = append(pass.Problems, rules.Problem(p))
+			}
+			if r.opts.Each != nil {
+				r.opts.Each(f, format, res)
+			}
+		} else {
+			unknown = isData(f.Path)
+		}
+	}
+	var findings []rules.Finding
+	if !binary {
+		rules.Run(&pass, r.opts.Rules, func(f rules.Finding) { findings = append(findings, f) })
+	}
+	r.keep(&pass, findings, unknown)
+}
+
+// keep adds what was found in one file.
+func (r *run) keep(p *rules.Pass, findings []rules.Finding, unknown bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.result.Summary.Files++
+	if unknown {
+		r.result.Unknown = append(r.result.Unknown, p.File.Path)
+	}
+	for i := range p.Uses {
+		u := &p.Uses[i]
+		r.result.Local.add(u)
+		rec := useRecord{path: p.File.Path, unresolved: !u.Resolved(), unpinned: u.Judged() && u.Resolved() && !u.Pinned()}
+		if u.Resolved() {
+			rec.name = u.Values[0].Ref.Name()
+		}
+		r.uses = append(r.uses, rec)
+	}
+	r.result.Findings = append(r.result.Findings, findings...)
+}
+
+// finish judges what needs the whole tree, and orders the result.
+func (r *run) finish() {
+	res := r.result
+	rules.Finish(&r.cross, r.opts.Rules, func(f rules.Finding) { res.Findings = append(res.Findings, f) })
+	res.Findings = slices.DeleteFunc(res.Findings, func(f rules.Finding) bool {
+		return !f.Rule.Everyone && f.Name != "" && res.Local.Has(f.Path, f.Name)
+	})
+	slices.SortFunc(res.Findings, func(a, b rules.Finding) int {
+		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Span.Start, b.Span.Start), cmp.Compare(a.Span.End, b.Span.End),
+			cmp.Compare(a.Rule.Name, b.Rule.Name), cmp.Compare(a.Message, b.Message))
+	})
+	slices.SortFunc(res.Errors, func(a, b Error) int {
+		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Message, b.Message))
+	})
+	slices.Sort(res.Unknown)
+	s := &res.Summary
+	s.NotRecognised = len(res.Unknown)
+	for _, u := range r.uses {
+		s.References++
+		switch {
+		case u.unresolved:
+			s.Unresolved++
+		case u.unpinned && !res.Local.Has(u.path, u.name):
+			s.Unpinned++
+		}
+	}
+	for _, f := range res.Findings {
+		if f.Rule.Certain {
+			s.Malicious++
+		}
+	}
+}
+
+// isBinary reports whether content is no text: as for git, one with a NUL byte
+// near its start, unless it is UTF-16.
+func isBinary(data []byte) bool {
+	head := data[:min(len(data), 8000)]
+	if bytes.HasPrefix(head, []byte("\xff\xfe")) || bytes.HasPrefix(head, []byte("\xfe\xff")) {
+		return false
+	}
+	return bytes.IndexByte(head, 0) >= 0
+}
+
+// isData reports whether a file of no known format counts as not recognised.
+func isData(name string) bool {
+	switch strings.ToLower(path.Ext(name)) {
+	case ".yaml", ".yml":
+		return true
+	}
+	return false
+}
+
+// Open is a file beside the one being parsed.
+func (t tree) Open(name string) (*source.File, error) {
+	name = path.Clean(name)
+	if !t.inside(name) {
+		return nil, fmt.Errorf("%s is outside the folders that are checked", name)
+	}
+	info, err := os.Lstat(filepath.FromSlash(name))
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxSize {
+		return nil, fmt.Errorf("%s is not a file to read", name)
+	}
+	data, err := os.ReadFile(filepath.FromSlash(name))
+	if err != nil {
+		return nil, err
+	}
+	return &source.File{Path: name, Data: data}, nil
+}
+
+// Local knows the names that the tree builds, and where.
+type Local struct {
+	folders map[string][]string // canonical name → folders of the files that build it
+	files   map[string]map[string]bool
+}
+
+func (l *Local) add(u *image.Use) {
+	if u.Role != image.Output {
+		return
+	}
+	for _, v := range u.Values {
+		if v.Err != nil {
+			continue
+		}
+		name := v.Ref.Name()
+		if l.folders == nil {
+			l.folders, l.files = map[string][]string{}, map[string]map[string]bool{}
+		}
+		if l.files[name] == nil {
+			l.files[name] = map[string]bool{}
+		}
+		if !l.files[name][u.File.Path] {
+			l.files[name][u.File.Path] = true
+			l.folders[name] = append(l.folders[name], path.Dir(u.File.Path))
+		}
+	}
+}
+
+// Has reports whether the name is built by the file itself, or by one of the
+// same project: in the same folder, or one above or below. A name that could be
+// one of Docker Hub's official images has to be built in the same folder, so
+// that one project's "redis" does not hide all others'.
+func (l *Local) Has(file, name string) bool {
+	if l.files[name][file] {
+		return true
+	}
+	dir := path.Dir(file)
+	official := strings.HasPrefix(name, "docker.io/library/")
+	return slices.ContainsFunc(l.folders[name], func(folder string) bool {
+		return folder == dir || !official && (below(folder, dir) || below(dir, folder))
+	})
+}
+
+func below(dir, of string) bool {
+	return of == "." || strings.HasPrefix(dir, of+"/")
+}
