@@ -520,16 +520,23 @@ func groovySlashyEnd(data []byte, i int) int {
 	return i + 1
 }
 
+// content calls on for the parts of the string that is token k, in order, and
+// gives its content without delimiters, in bytes of the source.
+func (g *groovySource) content(k int, on func(groovyPart)) (start, end int) {
+	t := g.tokens[k]
+	start, end = t.start+len(groovyStyles[t.style].open), t.end
+	if t.closed {
+		end -= len(groovyStyles[t.style].close)
+	}
+	scanGroovyString(g.text.Data[:end], start, t.style, 0, on)
+	return start, end
+}
+
 // literal decodes the string that is token k.
 func (g *groovySource) literal(k int) groovyLiteral {
-	t := g.tokens[k]
-	lit := groovyLiteral{start: t.start + len(groovyStyles[t.style].open), end: t.end}
-	if t.closed {
-		lit.end -= len(groovyStyles[t.style].close)
-	}
+	var lit groovyLiteral
 	b := source.NewBuilder(g.text)
-	b.Copy(lit.start, lit.start)
-	scanGroovyString(g.text.Data[:lit.end], lit.start, t.style, 0, func(p groovyPart) {
+	lit.start, lit.end = g.content(k, func(p groovyPart) {
 		switch {
 		case p.interpolation:
 			expr := string(g.text.Data[p.exprStart:p.exprEnd])
@@ -545,6 +552,7 @@ func (g *groovySource) literal(k int) groovyLiteral {
 			b.Copy(p.start, p.end)
 		}
 	})
+	b.Copy(lit.start, lit.start) // an empty string has a place too
 	lit.text = b.Text()
 	return lit
 }
