@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -21,10 +22,7 @@ func resolveUntil(t *testing.T, c *Client, ref string, started <-chan struct{}) 
 		cancel()
 	}()
 	_, err := c.Resolve(ctx, parse(t, "%s", ref))
-	asError(t, err, Canceled)
-	if !errors.Is(err, context.Canceled) {
-		t.Errorf("%v is not context.Canceled", err)
-	}
+	isCanceled(t, err)
 }
 
 func TestCancelRequest(t *testing.T) {
@@ -60,35 +58,40 @@ func TestCancelBackOff(t *testing.T) {
 
 // The only slot of a host is taken, and then free for the next.
 func TestCancelWaitForSlot(t *testing.T) {
-	inside, leave := make(chan struct{}), make(chan struct{})
-	s := serve(t, api(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/v2/app/manifests/1" {
-			inside <- struct{}{}
-			<-leave
+	synctest.Test(t, func(t *testing.T) {
+		leave := make(chan struct{})
+		n := &names{hosts: map[string]http.HandlerFunc{"https://registry.test": func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/v2/app/manifests/1" {
+				<-leave
+			}
+			good(w, r)
+		}}}
+		c, _ := newClient(Options{Transport: n, Concurrency: 1})
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if _, err := c.Resolve(context.Background(), parse(t, "registry.test/app:1")); err != nil {
+				t.Error(err)
+			}
+		})
+		synctest.Wait() // the first holds the slot
+		ctx, cancel := context.WithCancel(context.Background())
+		wg.Go(func() {
+			_, err := c.Resolve(ctx, parse(t, "registry.test/app:2"))
+			isCanceled(t, err)
+		})
+		synctest.Wait() // the second waits for it
+		sent := len(n.to("registry.test"))
+		cancel()
+		synctest.Wait()
+		if got := len(n.to("registry.test")); got != sent || sent != 2 {
+			t.Errorf("%d requests before, %d after, want 2", sent, got)
 		}
-		good(w, r)
-	}))
-	c, _ := newClient(Options{Concurrency: 1})
-	var wg sync.WaitGroup
-	wg.Add(1)
-	go func() {
-		defer wg.Done()
-		if _, err := c.Resolve(context.Background(), parse(t, "%s/app:1", s.host())); err != nil {
+		close(leave)
+		wg.Wait()
+		if _, err := c.Resolve(context.Background(), parse(t, "registry.test/app:2")); err != nil {
 			t.Error(err)
 		}
-	}()
-	<-inside
-	started := make(chan struct{})
-	close(started)
-	resolveUntil(t, c, s.host()+"/app:2", started)
-	if n := s.total("HEAD /v2/app/manifests/2"); n != 0 {
-		t.Errorf("a second request was sent")
-	}
-	close(leave)
-	wg.Wait()
-	if _, err := c.Resolve(context.Background(), parse(t, "%s/app:2", s.host())); err != nil {
-		t.Error(err)
-	}
+	})
 }
 
 // hangingKeychain is a credential helper that waits for a person.
@@ -110,55 +113,52 @@ func TestCancelKeychain(t *testing.T) {
 
 // An asker who gives up ends the request that others wait for too; one of
 // them sends it again.
-func TestCancelOneOfTwo(t *testing.T) {
-	inside := make(chan struct{})
-	var once sync.Once
-	s := serve(t, api(func(w http.ResponseWriter, r *http.Request) {
-		first := false
-		once.Do(func() { first = true })
-		if first {
-			close(inside)
-			<-r.Context().Done()
-			return
+func TestCancelOneOfThree(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		heads := 0
+		n := &names{hosts: map[string]http.HandlerFunc{"https://registry.test": api(func(w http.ResponseWriter, r *http.Request) {
+			if heads++; heads == 1 {
+				<-r.Context().Done()
+				return
+			}
+			good(w, r)
+		}).ServeHTTP}}
+		c, _ := newClient(Options{Transport: n})
+		ref := parse(t, "registry.test/app:1")
+		first, cancelFirst := context.WithCancel(context.Background())
+		second, cancelSecond := context.WithCancel(context.Background())
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			_, err := c.Resolve(first, ref)
+			isCanceled(t, err)
+		})
+		synctest.Wait() // the first has sent the request
+		var secondErr error
+		wg.Go(func() { _, secondErr = c.Resolve(second, ref) })
+		wg.Go(func() {
+			got, err := c.Resolve(context.Background(), ref)
+			if err != nil || got.Digest != hash("sha256", []byte(manifest)) {
+				t.Errorf("got %+v, %v", got, err)
+			}
+		})
+		synctest.Wait() // the others wait for it
+		cancelSecond()
+		synctest.Wait()
+		isCanceled(t, secondErr)
+		cancelFirst()
+		wg.Wait()
+		if heads != 2 {
+			t.Errorf("%d requests, want 2", heads)
 		}
-		good(w, r)
-	}))
-	c, _ := newClient(Options{})
-	ref := parse(t, "%s/app:1", s.host())
-	ctx, cancel := context.WithCancel(context.Background())
-	var wg sync.WaitGroup
-	wg.Add(2)
-	go func() {
-		defer wg.Done()
-		_, err := c.Resolve(ctx, ref)
-		asErrorIn(t, err, Canceled)
-	}()
-	<-inside
-	go func() {
-		defer wg.Done()
-		got, err := c.Resolve(context.Background(), ref)
-		if err != nil || got.Digest != hash("sha256", []byte(manifest)) {
-			t.Errorf("got %+v, %v", got, err)
-		}
-	}()
-	// A third waits for the first and gives up before it.
-	third, giveUp := context.WithCancel(context.Background())
-	giveUp()
-	_, err := c.Resolve(third, ref)
-	asError(t, err, Canceled)
-	cancel()
-	wg.Wait()
-	if n := s.total("HEAD "); n != 2 {
-		t.Errorf("%d requests, want 2", n)
-	}
+	})
 }
 
-// asErrorIn is asError for other goroutines than the test's.
-func asErrorIn(t *testing.T, err error, kind Kind) {
+// isCanceled checks err; unlike asError, in any goroutine.
+func isCanceled(t *testing.T, err error) {
 	t.Helper()
 	var e *Error
-	if !errors.As(err, &e) || e.Kind != kind {
-		t.Errorf("error is %v, want one of kind %v", err, kind)
+	if !errors.As(err, &e) || e.Kind != Canceled || !errors.Is(err, context.Canceled) {
+		t.Errorf("error is %v, want context.Canceled", err)
 	}
 }
 
@@ -196,33 +196,52 @@ func TestSlots(t *testing.T) {
 
 // No more requests are under way at a host than it has slots.
 func TestConcurrency(t *testing.T) {
-	const limit = 3
-	inside := make(chan struct{}, limit)
-	full := make(chan struct{})
-	var once sync.Once
-	s := serve(t, api(func(w http.ResponseWriter, r *http.Request) {
-		select {
-		case inside <- struct{}{}:
-		default:
-			t.Error("too many requests at a time")
+	synctest.Test(t, func(t *testing.T) {
+		const limit, all = 3, 30
+		leave := make(chan struct{})
+		n := &names{hosts: map[string]http.HandlerFunc{"https://registry.test": api(func(w http.ResponseWriter, r *http.Request) {
+			<-leave
+			good(w, r)
+		}).ServeHTTP}}
+		c, _ := newClient(Options{Transport: n, Concurrency: limit})
+		var wg sync.WaitGroup
+		for i := range all {
+			wg.Go(func() {
+				if _, err := c.Resolve(context.Background(), parse(t, "registry.test/app:%d", i)); err != nil {
+					t.Error(err)
+				}
+			})
 		}
-		if len(inside) == limit {
-			once.Do(func() { close(full) })
-		}
-		<-full
-		<-inside
-		good(w, r)
-	}))
-	c, _ := newClient(Options{Concurrency: limit})
-	var wg sync.WaitGroup
-	for i := range 30 {
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
-			if _, err := c.Resolve(context.Background(), parse(t, "%s/app:%d", s.host(), i)); err != nil {
-				t.Error(err)
+		for done := 0; done < all; done++ {
+			synctest.Wait()
+			want := min(1+done+limit, 1+all) // with the API root
+			if got := len(n.to("registry.test")); got != want {
+				t.Fatalf("%d requests sent after %d answers, want %d", got, done, want)
 			}
-		}()
-	}
-	wg.Wait()
+			leave <- struct{}{}
+		}
+		wg.Wait()
+	})
+}
+
+// The pause is made, or ends with the context.
+func TestSleep(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		if err := sleep(context.Background(), time.Hour); err != nil {
+			t.Error(err)
+		}
+		if got := time.Since(start); got != time.Hour {
+			t.Errorf("slept %v, want an hour", got)
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		start = time.Now()
+		if err := sleep(ctx, time.Hour); err != context.DeadlineExceeded {
+			t.Errorf("error is %v", err)
+		}
+		if got := time.Since(start); got != time.Minute {
+			t.Errorf("slept %v, want a minute", got)
+		}
+	})
 }

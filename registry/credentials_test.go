@@ -127,6 +127,9 @@ func TestAccessToken(t *testing.T) {
 	if _, err := c.Resolve(context.Background(), parse(t, "%s/app:1", s.host())); err != nil {
 		t.Error(err)
 	}
+	if n := s.total("GET /token"); n != 1 {
+		t.Errorf("%d tokens fetched, want 1", n)
+	}
 }
 
 // A token of the credential file is used as it is.
@@ -165,6 +168,9 @@ func (n *names) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	w := httptest.NewRecorder()
 	h(w, in)
+	if err := req.Context().Err(); err != nil {
+		return nil, err
+	}
 	resp := w.Result()
 	resp.Request = req
 	return resp, nil

@@ -135,7 +135,7 @@ func TestDistribution(t *testing.T) {
 	})
 	t.Run("login", func(t *testing.T) {
 		dockerConfig(t, login(host, password))
-		c, _ := newClient(Options{Keychain: authn.DefaultKeychain})
+		c := New(Options{})
 		for tag, want := range map[string]string{"1": digestOf(t, img), "2": digestOf(t, index)} {
 			got, err := c.Resolve(ctx, parse(t, "%s/team/app:%s", host, tag))
 			if err != nil {

@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"reflect"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -265,6 +268,7 @@ func TestDigestHeader(t *testing.T) {
 		{"two types", "", "", indexType, "", manifest, "", "different types", 1},
 		{"two shapes", "", "", indexType, "", `{"manifests": [], "config": {}}`, "", "an index and an image at once", 1},
 		{"bad child", "", "", indexType, "", `{"manifests": [{"digest": "sha256:1"}]}`, "", "without a valid digest", 1},
+		{"schema 1 said by GET alone", "", "", "", "", `{"mediaType": "` + schema1Type + `"}`, "", "schema 1", 1},
 		{"bad config", "", "", manifestType, "", `{"config": {"digest": "sha256:1"}}`, "", "without a valid digest", 1},
 		{"schema 1", schema1Type, right, "", "", "", "", "schema 1", 0},
 		{"schema 1 in GET", "", right, schema1Type, right, manifest, "", "schema 1", 1},
@@ -468,6 +472,31 @@ func TestProxyRefuses(t *testing.T) {
 		t.Errorf("error is %q", e)
 	}
 	noSecrets(t, err, "proxy-password")
+}
+
+// Causes that no server on this machine can make.
+func TestNetworkErrors(t *testing.T) {
+	for _, test := range []struct {
+		err   error
+		text  string
+		hint  string
+		again bool
+	}{
+		{&net.DNSError{Err: "no such host", Name: "registry.test", IsNotFound: true}, "lookup registry.test: no such host", "check the name", false},
+		{&net.DNSError{Err: "server misbehaving", Name: "registry.test", IsTemporary: true}, "lookup registry.test: server misbehaving", "check the name", true},
+		{&net.OpError{Op: "dial", Net: "tcp", Err: syscall.ENETUNREACH}, "dial tcp: network is unreachable", "check the name", false},
+		{&net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}, "read tcp: connection reset by peer", "check the name", true},
+		{&url.Error{Op: "Get", URL: "https://me:x@registry.test", Err: io.EOF}, "the connection broke before the answer was complete", "check the name", true},
+		{http.ErrSchemeMismatch, "the host speaks plain HTTP only", "list it as insecure", false},
+	} {
+		e := newError("resolve", parse(t, "registry.test/app"), fmt.Errorf("wrapped: %w", test.err))
+		if e.Kind != Unreachable || e.Err.Error() != test.text || !strings.Contains(e.Hint(), test.hint) {
+			t.Errorf("%v: kind %v, error %q, hint %q", test.err, e.Kind, e.Err, e.Hint())
+		}
+		if got := transient(test.err); got != test.again {
+			t.Errorf("%v: transient is %v", test.err, got)
+		}
+	}
 }
 
 func TestErrorIsContext(t *testing.T) {
