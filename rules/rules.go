@@ -9,9 +9,11 @@ package rules
 
 import (
 	"fmt"
+	"slices"
 	"sort"
-	"strings"
 	"sync"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/digestlint/digestlint/image"
 	"github.com/digestlint/digestlint/source"
@@ -28,6 +30,7 @@ const (
 	Error
 )
 
+// String is the name of s in configurations and reports.
 func (s Severity) String() string {
 	return [...]string{"off", "info", "warning", "error"}[s]
 }
@@ -52,7 +55,8 @@ type Rule struct {
 	// in the format Format, and are tested.
 	Why, Format, Bad, Good, Fix string
 	Since                       string
-	// Security is the severity for code-scanning services, from 0.1 to 10;
+	// Security is the severity for code-scanning services, from 0.1 to 10,
+	// empty where the rule is not about security;
 	// Precision is "very-high", "high", "medium" or "low"
 	// (https://docs.github.com/en/code-security/code-scanning/integrating-with-code-scanning/sarif-support-for-code-scanning).
 	Security  string
@@ -60,7 +64,7 @@ type Rule struct {
 	// Certain findings are hidden by nothing: no ignore comment, no filter, no
 	// baseline.
 	Certain bool
-	// Everyone is set where the rule speaks of images too that the repository
+	// Everyone is set where the rule speaks also of images that the repository
 	// builds itself or replaces.
 	Everyone bool
 	// Check reports on one file.
@@ -102,6 +106,9 @@ type Finding struct {
 	Span     source.Span     // bytes
 	Start    source.Position // of Span
 	End      source.Position // behind Span
+	// UTF16 is the columns of Start and End in UTF-16 code units. Where Span
+	// goes on behind the line of Start, its End is that of the line.
+	UTF16 Columns
 	// Source is the line at Start, cut to what people read.
 	Source string
 	// Offset is the byte of the line at which Source starts.
@@ -112,10 +119,14 @@ type Finding struct {
 	Pointer   string
 	Reference string
 	// Name is the canonical name of the image, for what is decided when all
-	// files are known: whether the repository builds it itself.
+	// files are known: whether the repository builds it itself. It is empty
+	// where the finding speaks of several.
 	Name    string
 	Related []Related
 }
+
+// Columns is a range of columns of one line, from one, half open.
+type Columns struct{ Start, End int }
 
 // Related is another place that a finding speaks of.
 type Related struct {
@@ -166,46 +177,123 @@ func Finish(t *Tree, rules []*Rule, report func(Finding)) {
 // (unless set) and place are filled in.
 func (p *Pass) Report(s source.Span, f Finding) {
 	f.Rule = p.rule
-	if f.Severity == Off {
-		f.Severity = p.rule.Severity
-	}
-	f.Path, f.Span = p.File.Path, s
-	f.Start, f.End = p.File.Position(s.Start), p.File.Position(s.End)
-	f.Source, f.Offset = excerpt(p.File, s)
-	p.report(f)
+	p.report(Place(p.File, s, f))
 }
 
 // ReportUse reports a finding about a use, for one of its values (nil for the
 // use as such).
 func (p *Pass) ReportUse(u *image.Use, v *image.Value, f Finding) {
-	f.Pointer, f.Reference = u.Pointer, u.Raw
+	var vs []*image.Value
 	if v != nil {
-		f.Reference = v.Text
-		if v.Err == nil {
-			f.Name = v.Ref.Name()
-		}
-		if d := v.Definition; d != nil {
-			f.Related = append(f.Related, Related{
-				Path: d.File.Path, Start: d.File.Position(d.Span.Start),
-				Message: fmt.Sprintf("%s %s is set here", d.Kind, d.Name),
-			})
-		}
+		vs = append(vs, v)
 	}
-	p.Report(u.Span, f)
+	p.reportValues(u, vs, f)
 }
 
-// maxExcerpt bounds the source line that a finding carries, in bytes.
-const maxExcerpt = 400
+// reportValues reports one finding about several values of a use.
+func (p *Pass) reportValues(u *image.Use, vs []*image.Value, f Finding) {
+	p.Report(u.Span, aboutUse(u, vs, f))
+}
 
-// excerpt is the line at which s starts, or the part of it around s.
-func excerpt(f *source.File, s source.Span) (string, int) {
-	pos := f.Position(s.Start)
-	line := f.Line(pos.Line)
+// Place is f at the span s of file, with the severity of its rule unless it has
+// one. It is how findings are made that no [Pass] reports.
+func Place(file *source.File, s source.Span, f Finding) Finding {
+	if f.Severity == Off {
+		f.Severity = f.Rule.Severity
+	}
+	f.Path, f.Span = file.Path, s
+	f.Start, f.End = file.Position(s.Start), file.Position(s.End)
+	line := file.Line(f.Start.Line)
+	f.Source, f.Offset = excerpt(line, f.Start.Column-1)
+	end := len(line)
+	if f.End.Line == f.Start.Line {
+		end = f.End.Column - 1
+	}
+	f.UTF16.Start = utf16Column(line, f.Start.Column-1)
+	f.UTF16.End = max(utf16Column(line, end), f.UTF16.Start)
+	return f
+}
+
+// aboutUse is f with what identifies it as a finding about the values vs of u,
+// and with the places where their texts are decided.
+func aboutUse(u *image.Use, vs []*image.Value, f Finding) Finding {
+	f.Pointer, f.Reference = u.Pointer, u.Raw
+	if len(vs) == 1 {
+		f.Reference = vs[0].Text
+	}
+	f.Name = commonName(vs)
+	for _, v := range vs {
+		d := v.Definition
+		if d == nil {
+			continue
+		}
+		f.addRelated(d.File, d.Span, fmt.Sprintf("%s %s is set here", d.Kind, d.Name))
+	}
+	return f
+}
+
+// commonName is the canonical name that all of vs have, or "".
+func commonName(vs []*image.Value) string {
+	var name string
+	for _, v := range vs {
+		if v.Err != nil || name != "" && v.Ref.Name() != name {
+			return ""
+		}
+		name = v.Ref.Name()
+	}
+	return name
+}
+
+// addRelated adds a place, once.
+func (f *Finding) addRelated(file *source.File, s source.Span, message string) {
+	r := Related{Path: file.Path, Start: file.Position(s.Start), Message: message}
+	if !slices.Contains(f.Related, r) {
+		f.Related = append(f.Related, r)
+	}
+}
+
+// maxExcerpt bounds the source line that a finding carries, in bytes, and
+// maxLead how much of that stands before the finding.
+const (
+	maxExcerpt = 400
+	maxLead    = 100
+)
+
+// excerpt is line, or the part of it around the byte at, and where that starts.
+// It is cut between characters; the bytes are those of the file.
+func excerpt(line []byte, at int) (string, int) {
 	if len(line) <= maxExcerpt {
 		return string(line), 0
 	}
-	from := max(pos.Column-1-maxExcerpt/4, 0)
-	return strings.ToValidUTF8(string(line[from:min(from+maxExcerpt, len(line))]), ""), from
+	from := max(at-maxLead, 0)
+	for from > 0 && from < at && !utf8.RuneStart(line[from]) {
+		from++
+	}
+	to := min(from+maxExcerpt, len(line))
+	for cut := to; to < len(line) && cut > to-utf8.UTFMax; cut-- {
+		if utf8.RuneStart(line[cut]) {
+			to = cut
+			break
+		}
+	}
+	return string(line[from:to]), from
+}
+
+// maxUnits bounds the part of a line that is decoded to count UTF-16 units, in
+// bytes, so that a file of one line and many findings takes no quadratic time.
+const maxUnits = 64 << 10
+
+// utf16Column is the column, from one, of the byte at of line in UTF-16 code
+// units. Bytes beyond maxUnits count one each.
+func utf16Column(line []byte, at int) int {
+	at = min(at, len(line))
+	column := 1 + max(at-maxUnits, 0)
+	for head := line[:min(at, maxUnits)]; len(head) > 0; {
+		r, n := utf8.DecodeRune(head)
+		column += utf16.RuneLen(r)
+		head = head[n:]
+	}
+	return column
 }
 
 // Tree is what rules remember across files. It is safe for concurrent use.
