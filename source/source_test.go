@@ -135,12 +135,14 @@ func FuzzBuilder(f *testing.F) {
 		text := Whole(&File{Data: data})
 		for len(steps) >= 4 && len(text.Data) < 1<<12 {
 			b := NewBuilder(text)
+			from := 0 // parts are added in their order
 			for range int(steps[0]%4) + 1 {
-				if len(steps) < 4 || len(text.Data) == 0 {
+				if len(steps) < 4 || from >= len(text.Data) {
 					break
 				}
-				start := int(steps[1]) % len(text.Data)
+				start := from + int(steps[1])%(len(text.Data)-from)
 				end := start + int(steps[2])%(len(text.Data)-start+1)
+				from = end
 				if steps[3]%3 == 0 {
 					b.Put(string(steps[3]), start, end)
 				} else {

@@ -136,7 +136,8 @@ func (t *Text) endOf(i, end int) int {
 // String is the decoded string.
 func (t *Text) String() string { return string(t.Data) }
 
-// Builder makes a text out of parts of another one.
+// Builder makes a text out of parts of another one, which are added in their
+// order.
 type Builder struct {
 	from *Text
 	data []byte
