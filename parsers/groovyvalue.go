@@ -73,6 +73,7 @@ const (
 	maxGroovyNames  = 64   // variables of one name, and assignments to one
 	maxGroovyPieces = 32   // of one value
 	maxGroovyTokens = 4096 // of one expression
+	maxGroovyMarks  = 1024 // interpolations of one inner text
 )
 
 // classes of what Groovy's names stand for, beside those of other formats.
@@ -273,6 +274,14 @@ func (x groovyRange) text() *source.Text {
 	return x.src.text.Slice(x.src.tokens[x.from].start, x.src.tokens[x.to-1].end)
 }
 
+// bytes is the length of an expression in bytes of the source.
+func (x groovyRange) bytes() int {
+	if x.from >= x.to {
+		return 0
+	}
+	return x.src.tokens[x.to-1].end - x.src.tokens[x.from].start
+}
+
 func (x groovyRange) isString() bool {
 	return x.to == x.from+1 && x.src.kind(x.from) == groovyString
 }
@@ -344,12 +353,10 @@ func (g *groovyScript) values(v *groovyVariable) []expr {
 	}
 	var out []expr
 	for _, x := range v.exprs {
-		list := []groovyRange{x}
 		if v.items {
-			list, _ = g.member([]groovyRange{x}, nil)
-		}
-		for _, item := range list {
-			out = union(out, g.eval(item))
+			out = union(out, g.items(x))
+		} else {
+			out = union(out, g.eval(x))
 		}
 	}
 	for i := range out {
@@ -359,6 +366,30 @@ func (g *groovyScript) values(v *groovyVariable) []expr {
 		return nil
 	}
 	return slices.DeleteFunc(out, func(e expr) bool { return len(e) == 0 })
+}
+
+// items are the texts of the items of a literal list or map, or of a variable
+// that is one.
+func (g *groovyScript) items(x groovyRange) []expr {
+	lists, l := []groovyRange{x}, link{}
+	if v, ok := g.named(x); ok && !v.opaque {
+		at, _ := x.src.text.Span(x.src.tokens[x.to-1].start, x.src.tokens[x.to-1].end)
+		lists, l = v.exprs, link{binding: v.binding, file: g.text.File, at: at}
+	}
+	found, ok := g.member(lists, nil)
+	if !ok {
+		return nil
+	}
+	var out []expr
+	for _, item := range found {
+		out = union(out, g.eval(item))
+	}
+	if l.binding != nil {
+		for i := range out {
+			out[i] = through(l, out[i])
+		}
+	}
+	return out
 }
 
 // cutFront is e without its first n bytes, which are literal.
@@ -689,7 +720,7 @@ func (g *groovyScript) keys(step *groovyAccess) ([]string, bool) {
 // an inner format. What Groovy substitutes stands in it between the marks open
 // and close, where the templating finds it again: as the name, or as a number
 // where it is more than a name. The templating is empty where nothing is
-// substituted.
+// substituted; the text is empty where more is than people write.
 func (g *groovyScript) embed(x groovyRange, open, close string) (*source.Text, templating) {
 	x = x.unwrap()
 	m := groovyEmbedding{script: g, at: x.at, out: source.NewBuilder(x.src.text), open: open, close: close}
@@ -703,8 +734,11 @@ func (g *groovyScript) embed(x groovyRange, open, close string) (*source.Text, t
 		k = end + 1
 	}
 	m.out.Copy(0, 0)
-	if !m.marked {
+	if m.marks == 0 {
 		return m.out.Text(), templating{}
+	}
+	if m.marks > maxGroovyMarks {
+		return x.src.text.Slice(0, 0), templating{}
 	}
 	return m.out.Text(), templating{scan: scanMarks(open, close), look: m.look}
 }
@@ -715,7 +749,7 @@ type groovyEmbedding struct {
 	at          int
 	out         *source.Builder
 	open, close string
-	marked      bool // whether the text has marks
+	marks       int // interpolations so far
 	expressions []groovyRange
 }
 
@@ -758,7 +792,9 @@ func (m *groovyEmbedding) alone(data []byte, p groovyPart) bool {
 
 // mark adds the expression x, which stands at p in data.
 func (m *groovyEmbedding) mark(x groovyRange, data []byte, p groovyPart) {
-	m.marked = true
+	if m.marks++; m.marks > maxGroovyMarks {
+		return
+	}
 	m.out.Put(m.open, p.start, p.exprStart)
 	if _, ok := m.script.named(x); ok && x.text().String() == string(data[p.exprStart:p.exprEnd]) {
 		m.out.Copy(p.exprStart, p.exprEnd)

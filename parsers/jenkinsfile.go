@@ -267,43 +267,58 @@ func (j *jenkins) assignAll() {
 }
 
 // closure declares the parameters of the closure that token k opens. One that
-// goes through a list gets each item.
+// goes through a list gets its items: as the only parameter, which is called
+// "it" where none is written, or as the second behind the keys of a map.
 func (j *jenkins) closure(k int) {
+	if j.tokens[k].mate < 0 {
+		return
+	}
+	block := j.block[k+1]
+	list, each := j.receiver(k)
+	params := j.closureParams(k)
+	if len(params) == 0 && each {
+		v := j.define(j.locals, "it", block, classLoop, source.Span{})
+		v.items = true
+		v.assign(list)
+	}
+	for i, at := range params {
+		v := j.local(at, block, classLoop)
+		v.items, v.opaque = true, true
+		if each && i == len(params)-1 {
+			v.opaque = false
+			v.assign(list)
+		}
+	}
+}
+
+// closureParams are the names in front of the "->" of a closure.
+func (j *jenkins) closureParams(k int) []int {
 	end := k + 1
 	for j.kind(end) == groovyName || j.is(end, ",") {
 		end++
 	}
-	if !j.is(end, "->") || j.tokens[k].mate < 0 {
-		return
+	if !j.is(end, "->") {
+		return nil
 	}
-	block := j.block[k+1]
 	var names []int
 	for at := k + 1; at < end; at++ {
 		if j.kind(at) == groovyName && (at+1 == end || j.is(at+1, ",")) {
 			names = append(names, at)
 		}
 	}
-	for _, at := range names {
-		v := j.local(at, block, classLoop)
-		v.opaque = true
-		if list, ok := j.receiver(k, len(names)); ok {
-			v.opaque, v.items = false, true
-			v.assign(list)
-		}
-	}
+	return names
 }
 
-// receiver is the list whose method gets the closure at token k with one
-// parameter.
-func (j *jenkins) receiver(k, params int) (groovyRange, bool) {
-	if params != 1 || !j.is(k-1, "each") && !j.is(k-1, "collect") || !j.is(k-2, ".") {
+// receiver is the list whose method gets the closure at token k.
+func (j *jenkins) receiver(k int) (groovyRange, bool) {
+	if !j.is(k-1, "each") && !j.is(k-1, "collect") || !j.is(k-2, ".") {
 		return groovyRange{}, false
 	}
 	x := groovyRange{src: j.groovySource, from: k - 3, to: k - 2, at: k}
-	if j.is(k-3, "]") && j.tokens[k-3].mate > 0 {
+	if j.is(k-3, "]") && j.tokens[k-3].mate >= 0 {
 		x.from = j.tokens[k-3].mate
 	}
-	return x, x.from > 0 || j.is(0, "[")
+	return x, x.from >= 0 && !j.is(x.from-1, ".")
 }
 
 // loop declares the variable of "for (x in list) {".
@@ -559,7 +574,13 @@ func (j *jenkins) dockerObject(k int) {
 	j.use(x, k, "docker."+j.word(k), role)
 }
 
+// maxGroovyImage bounds the expression of an image in bytes.
+const maxGroovyImage = 4096
+
 func (j *jenkins) use(x groovyRange, k int, pointer string, role image.Role) {
+	if x.bytes() > maxGroovyImage {
+		return
+	}
 	values := j.eval(x)
 	if role == image.Pull {
 		values = j.registry(values, j.registries[j.block[k]])
@@ -619,6 +640,10 @@ func (j *jenkins) script(k int, shell string) {
 	j.windows(text, pointer, shell, look, outer)
 }
 
+// maxBatchLine is the length in bytes that cmd.exe takes
+// (https://learn.microsoft.com/en-us/troubleshoot/windows-client/shell-experience/command-line-string-limitation).
+const maxBatchLine = 8191
+
 // windows reads lines of a batch file or of PowerShell that call a container
 // engine and nothing else.
 func (j *jenkins) windows(text *source.Text, pointer, shell string, look lookup, outer templating) {
@@ -637,6 +662,10 @@ func (j *jenkins) windows(text *source.Text, pointer, shell string, look lookup,
 	}
 	for start := 0; start < len(text.Data); {
 		end := groovyLineEnd(text.Data, start)
+		if end-start > maxBatchLine {
+			start = end + 1
+			continue
+		}
 		line := text.Slice(start, end).Trim()
 		line = line.Slice(len(line.Data)-len(bytes.TrimLeft(line.Data, "@&")), len(line.Data)).Trim()
 		program, _, _ := strings.Cut(line.String(), " ")
