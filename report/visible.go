@@ -1,0 +1,94 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// visible is s with everything that a terminal would obey rather than show
+// written as an escape: control characters, bytes that are no UTF-8, and the
+// characters that reorder or hide text. File names and file contents come from
+// strangers.
+func visible(s string) string {
+	if !strings.ContainsFunc(s, hidden) {
+		return s
+	}
+	var b strings.Builder
+	for len(s) > 0 {
+		shown, n := glyph(s)
+		b.WriteString(shown)
+		s = s[n:]
+	}
+	return b.String()
+}
+
+// glyph is how the first character of s is shown, and its length in bytes.
+func glyph(s string) (string, int) {
+	r, n := utf8.DecodeRuneInString(s)
+	switch {
+	case !hidden(r):
+		return s[:n], n
+	case r == utf8.RuneError && n > 1:
+		return s[:n], n // the replacement character itself
+	case r == '\n':
+		return `\n`, n
+	case r == '\r':
+		return `\r`, n
+	case r == '\t':
+		return `\t`, n
+	case r == utf8.RuneError, r < utf8.RuneSelf:
+		return fmt.Sprintf(`\x%02x`, s[0]), n
+	case r > 0xffff:
+		return fmt.Sprintf(`\U%08x`, r), n
+	}
+	return fmt.Sprintf(`\u%04x`, r), n
+}
+
+// hidden reports whether r may not reach a terminal as it is. It says so of the
+// replacement character, which is what decoding makes of stray bytes.
+func hidden(r rune) bool {
+	switch {
+	case r == utf8.RuneError:
+		return true
+	case r < ' ', r >= 0x7f && r < 0xa0:
+		return true
+	case r < 0x300:
+		return r == 0xad // a hyphen that shows at line ends only
+	}
+	return unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Cs, unicode.Co)
+}
+
+// width is the number of terminal columns that shown text takes.
+func width(s string) int {
+	n := 0
+	for _, r := range s {
+		n += runeWidth(r)
+	}
+	return n
+}
+
+// runeWidth is a reasonable reading of
+// https://www.unicode.org/reports/tr11/: combining marks take no column,
+// East-Asian wide characters and pictographs two.
+func runeWidth(r rune) int {
+	switch {
+	case r < 0x300:
+		return 1
+	case unicode.In(r, unicode.Mn, unicode.Me):
+		return 0
+	}
+	for _, wide := range wideRanges {
+		if r >= wide[0] && r <= wide[1] {
+			return 2
+		}
+	}
+	return 1
+}
+
+var wideRanges = [...][2]rune{
+	{0x1100, 0x115f}, {0x2e80, 0x303e}, {0x3041, 0x33ff}, {0x3400, 0x4dbf}, {0x4e00, 0x9fff}, {0xa000, 0xa4cf},
+	{0xa960, 0xa97f}, {0xac00, 0xd7a3}, {0xf900, 0xfaff}, {0xfe30, 0xfe6f}, {0xff01, 0xff60}, {0xffe0, 0xffe6},
+	{0x1f300, 0x1f64f}, {0x1f680, 0x1f6ff}, {0x1f900, 0x1f9ff}, {0x20000, 0x3fffd},
+}
