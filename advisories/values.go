@@ -8,7 +8,7 @@ import (
 	"github.com/digestlint/digestlint/image"
 )
 
-// text sets to to the whole value.
+// text sets "to" to the whole value.
 func text(f field, to *string) *SyntaxError {
 	*to = f.value
 	return nil
@@ -42,7 +42,7 @@ func identifier(f field, to *string) *SyntaxError {
 	return text(f, to)
 }
 
-// enum sets to to the index of the value among names. A first name that is empty
+// enum sets "to" to the index of the value among names. A first name that is empty
 // stands for a zero value that cannot be written.
 func enum[T ~uint8](f field, names []string, to *T) *SyntaxError {
 	for i, name := range names {

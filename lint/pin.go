@@ -109,7 +109,6 @@ type pinner struct {
 type job struct {
 	*rewrite.Target
 	digest  string
-	written bool
 	outcome Outcome
 }
 

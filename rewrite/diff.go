@@ -216,7 +216,7 @@ func (d *differ) writeLine(color, sign string, line []byte) {
 	}
 	d.WriteString(color)
 	d.WriteString(sign)
-	d.Write(body)
+	_, _ = d.Write(body) // the writer keeps its error
 	d.WriteString(reset)
 	d.WriteString(ending)
 }

@@ -349,7 +349,6 @@ func naivePatch(old []byte, diff string) ([]byte, error) {
 			return nil, fmt.Errorf("not a hunk: %q", lines[0])
 		}
 		lines = lines[1:]
-		newStart := 0
 		oldStart, oldCount = parseRange(ranges[1][1:])
 		newStart, newCount = parseRange(ranges[2][1:])
 		for next < oldStart-1 {

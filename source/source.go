@@ -53,8 +53,8 @@ type Position struct{ Line, Column int }
 func (f *File) index() {
 	f.once.Do(func() {
 		lines := make([]int, 1, 1+bytes.Count(f.Data, []byte{'\n'}))
-		for i, off := 0, 0; ; {
-			i = bytes.IndexByte(f.Data[off:], '\n')
+		for off := 0; ; {
+			i := bytes.IndexByte(f.Data[off:], '\n')
 			if i < 0 {
 				break
 			}

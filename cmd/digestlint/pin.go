@@ -125,7 +125,9 @@ func (a *app) pinned(res *lint.PinResult, diff, dryRun bool) error {
 	return nil
 }
 
-// newResolver asks registries, and then the advisories.
+// newResolver asks registries, and then the advisories. A digest is the
+// registry's word until its manifest has been read: that proves the digest, and
+// shows what an index holds.
 func newResolver() func(context.Context, image.Reference) (string, error) {
 	client := registry.New(registry.Options{})
 	return func(ctx context.Context, ref image.Reference) (string, error) {
@@ -136,27 +138,17 @@ func newResolver() func(context.Context, image.Reference) (string, error) {
 		if err := refuse(m.Digest, "its tag now leads to"); err != nil {
 			return "", err
 		}
-		if !suspicious(ref) && !m.Index {
-			return m.Digest, nil
-		}
 		children, err := client.Children(ctx, ref, m.Digest)
 		if err != nil {
 			return "", err
 		}
 		for _, c := range children {
-			if err := refuse(c.Digest, fmt.Sprintf("%s holds the %s", short(m.Digest), c.Kind)); err != nil {
+			if err := refuse(c.Digest, fmt.Sprintf("its tag now leads to %s, which holds the %s", short(m.Digest), c.Kind)); err != nil {
 				return "", err
 			}
 		}
 		return m.Digest, nil
 	}
-}
-
-// suspicious reports whether the advisories name the repository; a single
-// manifest of it is looked into for a listed config.
-func suspicious(ref image.Reference) bool {
-	ref.Digest = ""
-	return len(advisories.Match(ref)) > 0
 }
 
 // refuse is an error if the advisories list the digest.

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/digestlint/digestlint/lint"
+	"github.com/digestlint/digestlint/report"
+	"github.com/digestlint/digestlint/rules"
+)
+
+func (a *app) check() *cobra.Command {
+	var in input
+	var outputs []string
+	var failOn string
+	var exitZero bool
+	cmd := &cobra.Command{
+		Use:     "check [PATH…]",
+		Aliases: []string{"run", "lint"},
+		Short:   "report references without a digest, and malicious ones",
+		Long: `check reads files and folders (the working directory if none is named), and
+reports every image reference that is not pinned to a digest, is not a reference,
+or is known to be malicious. It is offline and changes nothing.
+
+Exit status: 0 clean, 1 findings at or above --fail-on, 2 wrong usage, 3 a selected
+file could not be read.`,
+		Example: `  digestlint check                                 the working directory
+  digestlint check Dockerfile deploy/              a file and a folder
+  digestlint check -o text -o sarif=digestlint.sarif
+  git show HEAD:Dockerfile | digestlint check - --stdin-filename Dockerfile`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			threshold, err := rules.ParseSeverity(failOn)
+			if err != nil {
+				return fmt.Errorf("--fail-on: %w", err)
+			}
+			sinks, err := a.sinks(outputs)
+			if err != nil {
+				return err
+			}
+			opts := in.options(a, args)
+			opts.Rules = rules.All()
+			res, err := lint.Run(cmd.Context(), opts)
+			if err != nil {
+				return err
+			}
+			if err := a.write(sinks, res); err != nil {
+				return err
+			}
+			if !exitZero && worst(res.Findings) >= threshold && threshold > rules.Off {
+				a.status = exitFindings
+			}
+			a.report(res)
+			return nil
+		},
+	}
+	in.flags(cmd)
+	f := cmd.Flags()
+	f.StringArrayVarP(&outputs, "output", "o", []string{"text"}, "`FORMAT[=FILE]`, repeatable: "+formatNames())
+	f.StringVar(&failOn, "fail-on", "warning", "the least severity that makes the exit status 1: info, warning or error")
+	f.BoolVar(&exitZero, "exit-zero", false, "exit 0 whatever is found; errors still count")
+	return cmd
+}
+
+func formatNames() string {
+	var names []string
+	for _, f := range report.Formats() {
+		names = append(names, f.Name)
+	}
+	return strings.Join(names, ", ")
+}
+
+func worst(findings []rules.Finding) rules.Severity {
+	w := rules.Off
+	for _, f := range findings {
+		w = max(w, f.Severity)
+	}
+	if len(findings) == 0 {
+		return rules.Off
+	}
+	return w
+}
+
+// sink is one place to write one format to.
+type sink struct {
+	format *report.Format
+	file   string // empty for standard output
+}
+
+// sinks reads the --output flags before anything is linted.
+func (a *app) sinks(outputs []string) ([]sink, error) {
+	if err := a.checkColor(); err != nil {
+		return nil, err
+	}
+	var out []sink
+	stdout := 0
+	for _, o := range outputs {
+		name, file, _ := strings.Cut(o, "=")
+		format := report.Lookup(name)
+		if format == nil {
+			return nil, fmt.Errorf("--output %q: there is no such format; the formats are %s", o, formatNames())
+		}
+		if file == "" || file == "-" {
+			file = ""
+			if stdout++; stdout > 1 {
+				return nil, fmt.Errorf("--output %q: standard output is taken; write FORMAT=FILE", o)
+			}
+		}
+		out = append(out, sink{format, file})
+	}
+	return out, nil
+}
+
+// write writes the result to every sink. The files are whole or absent.
+func (a *app) write(sinks []sink, res *lint.Result) error {
+	r := &report.Report{Version: buildVersion(), Findings: res.Findings, Summary: report.Summary{
+		Files: res.Summary.Files, NotRecognised: res.Summary.NotRecognised, References: res.Summary.References,
+		Unpinned: res.Summary.Unpinned, Unresolved: res.Summary.Unresolved, Malicious: res.Summary.Malicious,
+	}}
+	for _, e := range res.Errors {
+		r.Errors = append(r.Errors, report.Error{Path: e.Path, Line: e.Line, Column: e.Column, Message: e.Message})
+	}
+	for _, s := range sinks {
+		if s.file == "" {
+			r.Color = a.colored()
+			if err := buffered(a.stdout, s.format.Write, r); err != nil {
+				return fmt.Errorf("write %s: %w", s.format.Name, err)
+			}
+			continue
+		}
+		r.Color = false
+		f, err := os.Create(s.file)
+		if err != nil {
+			return fmt.Errorf("write %s: %w", s.format.Name, err)
+		}
+		if err := buffered(f, s.format.Write, r); err != nil {
+			f.Close()
+			return fmt.Errorf("write %s: %w", s.file, err)
+		}
+		if err := f.Close(); err != nil {
+			return fmt.Errorf("write %s: %w", s.file, err)
+		}
+	}
+	return nil
+}
+
+func buffered(w io.Writer, write report.Writer, r *report.Report) error {
+	buf := bufio.NewWriter(w)
+	if err := write(buf, r); err != nil {
+		return err
+	}
+	return buf.Flush()
+}
