@@ -63,8 +63,9 @@ func reportCompromised(p *Pass, u *image.Use) {
 		return v.Err == nil && !v.Ref.Pinned() && len(advisories.Match(v.Ref)) > 0
 	})
 	for _, v := range vs {
-		for _, h := range advisories.Match(v.Ref) {
-			what = append(what, describeTag(v, h))
+		hits := advisories.Match(v.Ref)
+		what = append(what, describeTag(v, hits))
+		for _, h := range hits {
 			if worst == nil || tagSeverity(h) > tagSeverity(*worst) {
 				worst, of = &h, v
 			}
@@ -90,17 +91,21 @@ func tagSeverity(h advisories.TagHit) Severity {
 	return Error
 }
 
-// describeTag says what an advisory says of v.
-func describeTag(v *image.Value, h advisories.TagHit) string {
+// describeTag says what the advisories say of v.
+func describeTag(v *image.Value, hits []advisories.TagHit) string {
 	name := v.Text
 	if v.Ref.Tag == "" {
 		name += ":latest"
 	}
-	from := h.Advisory.ID
-	if h.Certainty.Grade != advisories.Confirmed {
-		from += ", " + h.Certainty.Grade.String()
+	fates := make([]string, len(hits))
+	for i, h := range hits {
+		from := h.Advisory.ID
+		if h.Certainty.Grade != advisories.Confirmed {
+			from += ", " + h.Certainty.Grade.String()
+		}
+		fates[i] = fmt.Sprintf("%s (%s)", fate(h), from)
 	}
-	return fmt.Sprintf("%s %s (%s)", name, fate(h), from)
+	return name + " " + strings.Join(fates, " and ")
 }
 
 // fate is what became of a tag, in words that follow its name.

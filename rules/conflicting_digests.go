@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/digestlint/digestlint/image"
 	"github.com/digestlint/digestlint/source"
@@ -45,7 +46,7 @@ var ConflictingDigests = register(Rule{
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		for _, name := range slices.Sorted(maps.Keys(t.pins)) {
-			reportConflicts(name, t.pins[name], report)
+			reportConflicts(t.pins[name], report)
 		}
 	},
 })
@@ -55,7 +56,7 @@ func nameTag(r image.Reference) string { return r.Name() + ":" + r.Tag }
 
 // reportConflicts reports those pins of one name:tag that differ from what most
 // have. Pins come in the order of the workers.
-func reportConflicts(name string, pins []Pin, report func(Finding)) {
+func reportConflicts(pins []Pin, report func(Finding)) {
 	pins = slices.Clone(pins)
 	slices.SortFunc(pins, comparePins)
 	meant, count := commonPin(pins)
@@ -74,6 +75,7 @@ func reportConflicts(name string, pins []Pin, report func(Finding)) {
 		}
 		said[at] = true
 		f := p.Finding
+		name, _, _ := strings.Cut(f.Reference, "@")
 		f.Message = fmt.Sprintf("%s is pinned to %s here, but to %s %s", name, shortDigest(p.Digest), shortDigest(meant.Digest), elsewhere(count))
 		f.Hint = "run `digestlint pin --update PATH` over all the places, or copy the digest that you mean"
 		f.Related = append(slices.Clone(f.Related), Related{

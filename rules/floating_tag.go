@@ -51,7 +51,7 @@ var FloatingTag = register(Rule{
 			p.reportValues(u, vs, Finding{
 				Severity: severityOf(u),
 				Message:  floatingMessage(vs),
-				Hint:     "choose a version; " + pinHint(u, vs),
+				Hint:     pinHint(u, vs, "choose a version; "),
 			})
 		}
 	},

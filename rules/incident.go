@@ -78,14 +78,14 @@ func kindWords(d *advisories.Digest) string {
 	return "an image"
 }
 
-// knownGood is what to pin instead of ref, in words, or where to look it up.
+// knownGood is what to pin instead of ref, in words, and where to read more.
 func knownGood(ref image.Reference, a *advisories.Advisory) string {
 	goods := slices.DeleteFunc(slices.Clone(advisories.KnownGood(ref)), func(g advisories.Good) bool {
 		return g.Certainty.Grade < advisories.Reported
 	})
-	show := fmt.Sprintf("`digestlint advisories show %s`", a.ID)
+	show := fmt.Sprintf("\nall that is known: `digestlint advisories show %s`", a.ID)
 	if len(goods) == 0 {
-		return "no clean image of this name is on record; " + show + " has all that is known"
+		return "no clean image of this name is on record" + show
 	}
 	best := slices.MinFunc(goods, func(x, y advisories.Good) int {
 		return cmp.Or(
@@ -101,7 +101,13 @@ func knownGood(ref image.Reference, a *advisories.Advisory) string {
 		}
 		what = good.String()
 	}
-	return fmt.Sprintf("known good: %s (%s); %s has more", what, best.Certainty, show)
+	return fmt.Sprintf("known good: %s (%s)", what, briefly(best.Certainty)) + show
+}
+
+// briefly is a certainty with the first of its qualifications.
+func briefly(c advisories.Certainty) string {
+	c.Words, _, _ = strings.Cut(c.Words, ";")
+	return c.String()
 }
 
 // useful orders what can be pinned: an index runs everywhere, a manifest on one

@@ -57,7 +57,7 @@ func repair(v *image.Value) string {
 	name, behind, at := strings.Cut(v.Text, "@")
 	switch tagged := name + ":" + behind; {
 	case at && behind != "" && !strings.ContainsAny(behind, ":@") && valid(tagged):
-		return fmt.Sprintf("a tag stands after %q: write %s", ":", tagged)
+		return fmt.Sprintf("write %s, then run `digestlint pin PATH`", tagged)
 	case valid(strings.ToLower(v.Text)):
 		return "write it in lower case: " + strings.ToLower(v.Text)
 	case valid(name):

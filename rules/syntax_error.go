@@ -16,11 +16,11 @@ var SyntaxError = register(Rule{
 	Format: "compose",
 	Bad: `services:
   web:
-    image: "nginx:1.27.4
+    image: "nginx:1.27.4@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
 `,
 	Good: `services:
   web:
-    image: "nginx:1.27.4"
+    image: "nginx:1.27.4@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 `,
 	Fix: "Correct the file. If it is of another format than the message names, say so in the configuration. " +
 		"If the tool that it is for accepts it, please report that to digestlint.",

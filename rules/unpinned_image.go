@@ -38,7 +38,7 @@ var UnpinnedImage = register(Rule{
 			p.reportValues(u, vs, Finding{
 				Severity: severityOf(u),
 				Message:  fmt.Sprintf("%s %s not pinned to a digest", list(texts(vs)), be(len(vs))),
-				Hint:     pinHint(u, vs),
+				Hint:     pinHint(u, vs, ""),
 			})
 		}
 	},

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/digestlint/digestlint/advisories"
 	"github.com/digestlint/digestlint/image"
 )
 
@@ -83,14 +84,18 @@ func be(n int) string {
 	return "are"
 }
 
-// pinHint says how the values, none of which has a digest, get one.
-func pinHint(u *image.Use, vs []*image.Value) string {
+// pinHint says how the values, none of which has a digest, get one, and what to
+// do before that.
+func pinHint(u *image.Use, vs []*image.Value, before string) string {
 	form := "name:tag@sha256:…"
 	if u.DigestOnly {
 		form = "name@sha256:…"
 	}
 	var refused, unsafe []string
 	for _, v := range vs {
+		if condemned(v.Ref) {
+			return "choose another tag first: see compromised-tag"
+		}
 		switch v.Site.Safety {
 		case image.Refused:
 			refused = appendNew(refused, v.Site.Reason)
@@ -98,16 +103,19 @@ func pinHint(u *image.Use, vs []*image.Value) string {
 			unsafe = appendNew(unsafe, v.Site.Reason)
 		}
 	}
-	var lines []string
 	switch {
 	case len(refused) > 0:
-		lines = append(lines, "`digestlint pin` leaves this one to you: "+strings.Join(refused, "; "))
+		return before + "`digestlint pin` leaves this one to you: " + strings.Join(refused, "; ")
 	case len(unsafe) > 0:
-		lines = append(lines, "`digestlint pin --unsafe` can write the digest: "+strings.Join(unsafe, "; "))
-	default:
-		lines = append(lines, "run `digestlint pin PATH`, or write "+form)
+		return before + "`digestlint pin --unsafe` can write the digest: " + strings.Join(unsafe, "; ")
 	}
-	return strings.Join(lines, "\n")
+	return before + "run `digestlint pin PATH`, or write " + form
+}
+
+// condemned reports whether nobody should use the tag of r at any time, so that
+// pinning what it names now is no advice.
+func condemned(r image.Reference) bool {
+	return slices.ContainsFunc(advisories.Match(r), func(h advisories.TagHit) bool { return h.Verdict == advisories.Never })
 }
 
 func appendNew(words []string, word string) []string {
