@@ -295,9 +295,17 @@ func (x groovyRange) unwrap() groovyRange {
 	return x
 }
 
-// define adds a variable to a namespace. Its scope are the tokens of a block.
+// define is the variable of that name in a namespace whose scope are the tokens
+// of a block: a new one, unless the block has it already.
 func (g *groovyScript) define(space map[string][]*groovyVariable, name string, block int, c *class, def source.Span) *groovyVariable {
 	b := g.blocks[block]
+	if known := space[name]; len(known) <= maxGroovyNames {
+		for _, v := range known {
+			if v.from == b.open && v.to == b.close {
+				return v
+			}
+		}
+	}
 	v := &groovyVariable{name: name, from: b.open, to: b.close}
 	v.binding = &binding{name: name, class: c, file: g.text.File, def: def, region: g.region(b)}
 	v.binding.eval = func() []expr { return g.values(v) }

@@ -217,17 +217,18 @@ func (j *jenkins) assignment(k int, opaque bool) {
 		return
 	}
 	value := j.expression(k + 1)
-	switch {
-	case j.is(name-1, ".") && j.is(name-2, "env") && !opaque:
-		j.define(j.environment, j.word(name), 0, classEnv, j.span(name)).assign(value)
+	switch block := j.blocks[j.block[k]]; {
+	case j.is(name-1, ".") && j.is(name-2, "env"):
+		v := j.define(j.environment, j.word(name), 0, classEnv, j.span(name))
+		v.opaque = v.opaque || opaque
+		v.assign(value)
 	case j.is(name-1, "."):
 		for j.is(name-1, ".") && j.kind(name-2) == groovyName {
 			name -= 2
 		}
 		j.pending = append(j.pending, groovyAssignment{name: name, opaque: true})
-	case j.blocks[j.block[k]].header == "environment":
-		v := j.define(j.environment, j.word(name), j.blocks[j.block[k]].parent, classEnv, j.span(name))
-		v.assign(value)
+	case block.header == "environment":
+		j.define(j.environment, j.word(name), block.parent, classEnv, j.span(name)).assign(value)
 	case j.declares(name - 1):
 		j.local(name, j.block[name], classLocal).assign(value)
 	default:
