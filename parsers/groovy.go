@@ -371,9 +371,8 @@ func (style groovyStyle) escape(data []byte, p *groovyPart) bool {
 		}
 		p.put, p.end = "/", p.start+2
 	default:
-		n := 0
-		p.put, n = groovyEscape(rest)
-		p.end = p.start + n
+		put, n := groovyEscape(rest)
+		p.put, p.end = put, p.start+n
 	}
 	p.escape = true
 	return true
