@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/digestlint/digestlint/rules"
 	"github.com/digestlint/digestlint/source"
@@ -187,6 +188,9 @@ func TestColor(t *testing.T) {
 func TestNothingObeyed(t *testing.T) {
 	for _, f := range Formats() {
 		out := write(t, f, reports["hostile"])
+		if !utf8.Valid(out) {
+			t.Errorf("%s: not UTF-8:\n%q", f.Name, out)
+		}
 		for _, r := range string(out) {
 			if r != '\n' && hidden(r) && r != '\uFFFD' {
 				t.Errorf("%s: %U in\n%s", f.Name, r, out)
@@ -306,6 +310,25 @@ func TestFormats(t *testing.T) {
 	if Lookup("xml") != nil {
 		t.Error("an unknown format is known")
 	}
+}
+
+// FuzzFormats is about findings anywhere in any bytes: nothing panics, and
+// nothing reaches a terminal that it would obey.
+func FuzzFormats(f *testing.F) {
+	f.Add([]byte(compose), 33, 43, "compose.yaml")
+	f.Add([]byte("\x1b\xff\t\u202e\r\n"), 1, 99, "a\nb")
+	f.Add([]byte(strings.Repeat("é", 700)), 701, 702, "\xff")
+	f.Fuzz(func(t *testing.T, data []byte, start, end int, path string) {
+		file := &source.File{Path: path, Data: data}
+		finding := rules.Place(file, source.Span{Start: start, End: end}, unpinned(string(file.Slice(source.Span{Start: start, End: end})), path))
+		for _, format := range Formats() {
+			out := string(write(t, format, &Report{Findings: []rules.Finding{finding}}))
+			shown := strings.ReplaceAll(out, "\t", "") // kept for the caret
+			if !utf8.ValidString(out) || strings.ContainsFunc(shown, func(r rune) bool { return r != '\n' && r != '\uFFFD' && hidden(r) }) {
+				t.Errorf("%s: %q", format.Name, out)
+			}
+		}
+	})
 }
 
 var errFull = errors.New("no space left")

@@ -250,7 +250,7 @@ func compareBool(a, b bool) int {
 func sarifMessage(f *rules.Finding) string {
 	text := visible(f.Message) + "."
 	for _, hint := range hintLines(f) {
-		text += "\nHint: " + visible(hint) + "."
+		text += "\nHint: " + visible(hint)
 	}
 	return plain(text)
 }

@@ -29,17 +29,22 @@ var InvalidReference = register(Rule{
 			if !u.Judged() || u.Placeholder {
 				continue
 			}
-			for _, v := range pick(u, invalid) {
-				message, hint := explainInvalid(v)
-				if more := len(pick(u, invalid)) - 1; more > 0 {
-					message += fmt.Sprintf(" (and %d more of its values %s none)", more, be(more))
-				}
-				p.ReportUse(u, v, Finding{Severity: severityOf(u), Message: message, Hint: hint})
-				break
+			if vs := pick(u, invalid); len(vs) > 0 {
+				reportInvalid(p, u, vs)
 			}
 		}
 	},
 })
+
+// reportInvalid explains the first of the invalid values of a use, and counts
+// the others.
+func reportInvalid(p *Pass, u *image.Use, vs []*image.Value) {
+	message, hint := explainInvalid(vs[0])
+	if more := len(vs) - 1; more > 0 {
+		message += fmt.Sprintf(" (and %d more of the values here)", more)
+	}
+	p.reportValues(u, vs, Finding{Severity: severityOf(u), Message: message, Hint: hint})
+}
 
 func invalid(v *image.Value) bool { return v.Err != nil || imageID(v.Ref) }
 

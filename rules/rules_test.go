@@ -327,7 +327,7 @@ func TestConflictingDigests(t *testing.T) {
 func TestSeveralValues(t *testing.T) {
 	file := &source.File{Path: "ci.yaml", Data: []byte("image: ${{ matrix.image }}\na\nb\nc\nd\ne\nf\n")}
 	u := image.Use{File: file, Span: source.Span{Start: 7, End: 26}, Raw: "${{ matrix.image }}", Pointer: "jobs.build.container"}
-	for i, text := range []string{"node:1", "node:2", "node:3", "node:4", "node:5", "node:5", "node", "Node:X", "app@" + badDigest, "checkmarx/kics:v2.1.21"} {
+	for i, text := range []string{"node:1", "node:2", "node:3", "node:4", "node:5", "node:5", "node", "Node:X", "Node:Y", "app@" + badDigest, "checkmarx/kics:v2.1.21"} {
 		v := image.Value{Text: text}
 		v.Ref, v.Err = image.Parse(text)
 		v.Definition = &image.Definition{File: file, Span: source.Span{Start: 27 + i, End: 28 + i}, Kind: "matrix entry", Name: "image"}
@@ -338,7 +338,7 @@ func TestSeveralValues(t *testing.T) {
 	slices.SortFunc(found, func(a, b rules.Finding) int { return strings.Compare(a.Rule.Name, b.Rule.Name) })
 	want := `1 error compromised-tag: checkmarx/kics:v2.1.21 was created by the attacker (DL-2026-0001)
 1 error floating-tag: node has no tag, so it is whatever was pushed last as latest
-1 error invalid-reference: "Node:X" is not a reference: upper case in the repository name "Node"
+1 error invalid-reference: "Node:X" is not a reference: upper case in the repository name "Node" (and 1 more of the values here)
 1 error malicious-digest: malicious image: sha256:2588a4489026…, the index behind alpine, v2.1.20 and v2.1.21 (DL-2026-0001: checkmarx/kics on Docker Hub replaced with trojanized KICS (TeamPCP))
 1 error unpinned-image: node:1, node:2, node:3, node:4 and 2 more are not pinned to a digest
 `
