@@ -373,7 +373,7 @@ func (g *groovyScript) values(v *groovyVariable) []expr {
 	if v.complete && slices.ContainsFunc(out, func(e expr) bool { return len(e.missing()) > 0 }) {
 		return nil
 	}
-	return slices.DeleteFunc(out, func(e expr) bool { return len(e) == 0 })
+	return slices.DeleteFunc(out, expr.empty)
 }
 
 // items are the texts of the items of a literal list or map, or of a variable
@@ -501,7 +501,7 @@ func (g *groovyScript) operators(x groovyRange) []expr {
 // elvis is "a ?: b": b, where a is not decided here.
 func (g *groovyScript) elvis(a, b groovyRange) []expr {
 	known := g.eval(a)
-	if len(known) > 0 && !slices.ContainsFunc(known, func(e expr) bool { return len(e.missing()) > 0 || len(e) == 0 }) {
+	if len(known) > 0 && !slices.ContainsFunc(known, func(e expr) bool { return len(e.missing()) > 0 || e.empty() }) {
 		return known
 	}
 	at, _ := a.text().Span(0, len(a.text().Data))

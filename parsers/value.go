@@ -175,6 +175,9 @@ type variable struct {
 	nameStart, nameEnd int
 	op                 string // "", ":-", "-", ":+", "+", ":?", "?", or something only the format knows
 	word               [2]int // the operand of op
+	// operand reads the operand instead, where the format's own grammar has
+	// taken it apart.
+	operand func() []expr
 	// compute gives the text of an operator that only the format knows.
 	compute func() (string, bool)
 }
@@ -222,11 +225,12 @@ func expandVariable(t *source.Text, v variable, scan scanner, look lookup, depth
 	operand := func() []expr {
 		d := &binding{name: v.name, class: classDefault}
 		l := link{binding: d, file: t.File, at: nameSpan}
+		read := v.operand
+		if read == nil {
+			read = func() []expr { return expandDepth(t.Slice(v.word[0], v.word[1]), scan, look, depth+1) }
+		}
 		var out []expr
-		for _, e := range expandDepth(t.Slice(v.word[0], v.word[1]), scan, look, depth+1) {
-			if len(e) == 0 {
-				continue
-			}
+		for _, e := range read() {
 			out = append(out, through(l, e))
 		}
 		return out
@@ -234,14 +238,15 @@ func expandVariable(t *source.Text, v variable, scan scanner, look lookup, depth
 	switch v.op {
 	case "", ":?", "?":
 	case ":-", "-":
-		if len(known) == 0 || v.op == ":-" && !slices.ContainsFunc(known, func(e expr) bool { return len(e) > 0 }) {
+		if len(known) == 0 || v.op == ":-" && !slices.ContainsFunc(known, func(e expr) bool { return !e.empty() }) {
 			if out := operand(); len(out) > 0 {
 				return out
 			}
 		}
 	case ":+", "+":
 		if len(known) == 0 {
-			return []expr{{}}
+			d := &binding{name: v.name, class: classDefault}
+			return []expr{through(link{binding: d, file: t.File, at: nameSpan}, expr{})}
 		}
 		if out := operand(); len(out) > 0 {
 			return out
@@ -267,8 +272,12 @@ func expandVariable(t *source.Text, v variable, scan scanner, look lookup, depth
 	return known
 }
 
-// through is e as read through one more variable.
+// through is e as read through one more variable. Of an empty text a piece
+// stays: another value of the variable would stand there.
 func through(l link, e expr) expr {
+	if len(e) == 0 {
+		e = expr{{file: l.file, span: l.at}}
+	}
 	out := make(expr, len(e))
 	for i, p := range e {
 		p.chain = append([]link{l}, p.chain...)
@@ -310,6 +319,11 @@ func (e expr) text() string {
 		b.WriteString(p.text)
 	}
 	return b.String()
+}
+
+// empty reports whether e is known to be no text at all.
+func (e expr) empty() bool {
+	return !slices.ContainsFunc(e, func(p piece) bool { return p.text != "" || p.missing != "" })
 }
 
 func (e expr) missing() []string {
@@ -378,6 +392,9 @@ func (p *Pass) Use(f found) {
 		}
 	}
 	if len(u.Values) == 0 && !u.Placeholder {
+		if len(u.Missing) == 0 { // variables that are empty wait for somebody to set them
+			u.Missing = slices.Clone(u.Variables)
+		}
 		u.Confidence = image.Low
 	}
 	p.out.Uses = append(p.out.Uses, u)
@@ -390,37 +407,35 @@ func addName(names *[]string, name string) {
 }
 
 // trimExpr is e without white space at its ends; block scalars end with a
-// newline that no reader of the reference sees.
+// newline that no reader of the reference sees. Pieces that become empty go,
+// but for those that a variable may fill.
 func trimExpr(e expr) expr {
-	trim := func(i int, cut func(string) string, fromStart bool) {
-		p := &e[i]
-		s := cut(p.text)
-		if d := len(p.text) - len(s); d > 0 && p.exact {
-			if fromStart {
-				p.span.Start += d
-			} else {
-				p.span.End -= d
-			}
+	out := slices.Clone(e)
+	for i := 0; i < len(out) && out[i].missing == ""; i++ {
+		p := &out[i]
+		text := strings.TrimLeft(p.text, spaces)
+		if p.exact {
+			p.span.Start += len(p.text) - len(text)
 		}
-		p.text = s
-	}
-	e = slices.Clone(e)
-	for len(e) > 0 && e[0].missing == "" {
-		trim(0, func(s string) string { return strings.TrimLeft(s, " \t\r\n") }, true)
-		if e[0].text != "" {
+		if p.text = text; text != "" {
 			break
 		}
-		e = e[1:]
 	}
-	for len(e) > 0 && e[len(e)-1].missing == "" {
-		trim(len(e)-1, func(s string) string { return strings.TrimRight(s, " \t\r\n") }, false)
-		if e[len(e)-1].text != "" {
+	for i := len(out) - 1; i >= 0 && out[i].missing == ""; i-- {
+		p := &out[i]
+		text := strings.TrimRight(p.text, spaces)
+		if p.exact {
+			p.span.End -= len(p.text) - len(text)
+		}
+		if p.text = text; text != "" {
 			break
 		}
-		e = e[:len(e)-1]
 	}
-	return e
+	return slices.DeleteFunc(out, func(p piece) bool { return p.text == "" && p.missing == "" && len(p.chain) == 0 })
 }
+
+// spaces are the characters around a reference that are no part of it.
+const spaces = " \t\r\n"
 
 func makeValue(text string, e expr, digestOnly bool) image.Value {
 	v := image.Value{Text: text}
@@ -441,7 +456,7 @@ func makeValue(text string, e expr, digestOnly bool) image.Value {
 func definition(e expr) *image.Definition {
 	for i := len(e) - 1; i >= 0; i-- {
 		p := e[i]
-		if len(p.chain) == 0 {
+		if len(p.chain) == 0 || p.text == "" {
 			continue
 		}
 		// The name to tell people is the innermost that is no inline default.
@@ -461,6 +476,10 @@ func site(e expr) image.Site {
 	refuse := func(format string, args ...any) image.Site {
 		s.Safety, s.Reason = image.Refused, fmt.Sprintf(format, args...)
 		return s
+	}
+	if last.text == "" {
+		l := last.chain[0]
+		return refuse("a digest would stand before the %s %q, which is empty here, and another value of it would no longer fit; put the whole reference into one variable", l.class.noun, l.name)
 	}
 	if !last.exact {
 		return refuse("its text is put together from escapes or continued lines; write it in one piece")
