@@ -128,6 +128,9 @@ type Pass struct {
 	depth   int
 	// vars is how an outer format's variables stand in this text.
 	vars templating
+	// quiet is set for text that is only taken for a format: if it can't be
+	// read, the file is not to blame.
+	quiet bool
 }
 
 // useKey tells uses apart: a text reached over two ways (a YAML merge) counts
@@ -142,6 +145,9 @@ const maxNesting = 8
 
 // Fail records that the text can't be read at the inner offset.
 func (p *Pass) Fail(offset int, format string, args ...any) {
+	if p.quiet {
+		return
+	}
 	p.out.Problems = append(p.out.Problems, Problem{Offset: p.Text.At(offset), Message: fmt.Sprintf(format, args...)})
 }
 

@@ -3,6 +3,7 @@ package parsers
 import (
 	"bytes"
 	"slices"
+	"strconv"
 	"strings"
 
 	"mvdan.cc/sh/v3/syntax"
@@ -38,23 +39,129 @@ func (p *Pass) shells(texts []*source.Text, env lookup, outer templating) {
 	if !slices.ContainsFunc(texts, func(t *source.Text) bool { return containsAny(t.Data, shellWords) }) {
 		return
 	}
-	assigned := &assignments{bindings: map[string]*binding{}, counts: map[string]int{}}
-	parser := syntax.NewParser(syntax.Variant(syntax.LangBash), syntax.RecoverErrors(16))
+	assigned := &assignments{
+		bindings: map[string]*binding{}, counts: map[string]int{},
+		defaults: map[string]*binding{}, arrays: map[string][]*syntax.Word{},
+	}
 	var scripts []*script
-	for _, t := range texts {
-		// Scripts are written for many shells and templating tools: what does
-		// not parse is read as far as it goes and is no finding.
-		file, _ := parser.Parse(bytes.NewReader(maskScript(t.Data, outer.scan)), "")
-		if file == nil {
-			continue
-		}
-		s := &script{pass: p, text: t, file: file, env: env, outer: outer, assigned: assigned}
+	for _, t := range parseTexts(texts, outer.scan) {
+		s := &script{pass: p, text: t.text, file: t.file, env: env, outer: outer, assigned: assigned}
 		s.collect()
 		scripts = append(scripts, s)
 	}
 	for _, s := range scripts {
 		s.walk()
 	}
+}
+
+// parsedText is a script, or as much of one as can be parsed on its own.
+type parsedText struct {
+	text *source.Text
+	file *syntax.File
+}
+
+// parseTexts parses texts that one shell reads one after the other. A loop may
+// begin in one of them and end in the next, so they are read as one, if that
+// works.
+func parseTexts(texts []*source.Text, scan scanner) []parsedText {
+	parser := syntax.NewParser(syntax.Variant(syntax.LangBash))
+	if len(texts) > 1 {
+		joined := source.Join("\n", texts...)
+		if file, err := parser.Parse(bytes.NewReader(maskScript(joined.Data, scan)), ""); err == nil {
+			return []parsedText{{joined, file}}
+		}
+	}
+	lenient := syntax.NewParser(syntax.Variant(syntax.LangBash), syntax.RecoverErrors(16))
+	var out []parsedText
+	for _, t := range texts {
+		masked := maskScript(t.Data, scan)
+		file, err := parser.Parse(bytes.NewReader(masked), "")
+		if err == nil {
+			out = append(out, parsedText{t, file})
+			continue
+		}
+		// Scripts are written for many shells and templating tools: from the
+		// command that does not parse on they are read line by line, and this
+		// is no finding.
+		start := 0
+		if file != nil && len(file.Stmts) > 0 {
+			last := len(file.Stmts) - 1
+			start = min(int(file.Stmts[last].Pos().Offset()), len(masked))
+			file.Stmts = file.Stmts[:last]
+			out = append(out, parsedText{t, file})
+		}
+		eachCommandLine(masked[start:], func(from, to int) {
+			line := masked[start+from : start+to]
+			if !containsAny(line, shellWords) && bytes.IndexByte(line, '=') < 0 {
+				return
+			}
+			if file, _ := lenient.Parse(bytes.NewReader(line), ""); file != nil {
+				out = append(out, parsedText{t.Slice(start+from, start+to), file})
+			}
+		})
+	}
+	return out
+}
+
+// eachCommandLine gives the bounds of the lines of a script, a line that a
+// backslash continues together with the next, and a here-document with the
+// line that begins it.
+func eachCommandLine(data []byte, give func(start, end int)) {
+	unclosed := map[string]bool{}
+	for start := 0; start < len(data); {
+		end := lineEnd(data, start)
+		for end < len(data) && end > 0 && data[end-1] == '\\' {
+			end = lineEnd(data, end+1)
+		}
+		if word := hereDocWord(data[start:end]); word != "" && !unclosed[word] {
+			if stop := closeHereDoc(data, end+1, word); stop >= 0 {
+				end = stop
+			} else {
+				unclosed[word] = true
+			}
+		}
+		give(start, min(end, len(data)))
+		start = end + 1
+	}
+}
+
+// lineEnd is the offset of the newline that ends the line at start, or of the
+// end of the data.
+func lineEnd(data []byte, start int) int {
+	if start >= len(data) {
+		return len(data)
+	}
+	if i := bytes.IndexByte(data[start:], '\n'); i >= 0 {
+		return start + i
+	}
+	return len(data)
+}
+
+// hereDocWord is the word that ends the here-document that a line begins.
+func hereDocWord(line []byte) string {
+	i := bytes.Index(line, []byte("<<"))
+	if i < 0 || bytes.HasPrefix(line[i:], []byte("<<<")) {
+		return ""
+	}
+	rest := bytes.TrimLeft(bytes.TrimPrefix(line[i+2:], []byte("-")), " \t\\'\"")
+	n := 0
+	for n < len(rest) && isNameByte(rest[n]) {
+		n++
+	}
+	return string(rest[:n])
+}
+
+// closeHereDoc is the end of the line, at start or behind, that is word alone,
+// or -1.
+func closeHereDoc(data []byte, start int, word string) int {
+	for start < len(data) {
+		end := lineEnd(data, start)
+		if string(bytes.TrimSpace(data[start:end])) == word {
+			return end
+		}
+		start = end + 1
+	}
+	return -1
 }
 
 // maskScript is a script with what the shell's parser can't read replaced by
@@ -100,6 +207,9 @@ type script struct {
 type assignments struct {
 	bindings map[string]*binding
 	counts   map[string]int // how often each is set
+	// defaults are what "${NAME:=word}" sets, which ends nothing that is set.
+	defaults map[string]*binding
+	arrays   map[string][]*syntax.Word
 }
 
 // part is a stretch of a word: static text, or what is known of an expansion.
@@ -114,10 +224,15 @@ type part struct {
 func (s *script) collect() {
 	counts := s.assigned.counts
 	assign := func(a *syntax.Assign) {
-		if a.Name == nil || a.Array != nil || a.Index != nil {
+		if a.Name == nil || a.Index != nil {
 			return
 		}
 		name := a.Name.Value
+		if a.Array != nil {
+			counts[name]++
+			s.array(name, a)
+			return
+		}
 		counts[name]++
 		if a.Append || a.Value == nil {
 			counts[name]++ // appended to, or set by something unseen
@@ -142,10 +257,12 @@ func (s *script) collect() {
 			}
 		case *syntax.DeclClause:
 			for _, a := range n.Args {
-				if a.Name != nil && a.Value != nil {
+				if a.Name != nil && (a.Value != nil || a.Array != nil) {
 					assign(a)
 				}
 			}
+		case *syntax.ParamExp:
+			s.assigningDefault(n)
 		case *syntax.ForClause:
 			if w, ok := n.Loop.(*syntax.WordIter); ok {
 				counts[w.Name.Value]++
@@ -163,22 +280,95 @@ func (s *script) collect() {
 	})
 }
 
+// array notes the elements of "name=(a b c)".
+func (s *script) array(name string, a *syntax.Assign) {
+	if a.Append {
+		s.assigned.counts[name]++
+		return
+	}
+	var elements []*syntax.Word
+	for _, e := range a.Array.Elems {
+		if e.Index != nil || e.Value == nil {
+			return // by key
+		}
+		elements = append(elements, e.Value)
+	}
+	s.assigned.arrays[name] = elements
+	s.define(name, classLoop, a.Name, func() []expr {
+		var all []expr
+		for _, e := range elements {
+			all = append(all, s.values(e)...)
+		}
+		return all
+	})
+}
+
+// classScriptDefault is what "${NAME:=word}" sets.
+var classScriptDefault = &class{noun: "default", overridable: true, safety: image.Unsafe,
+	why: "programs that the script starts may read this variable"}
+
+// assigningDefault notes what "${NAME:=word}" gives a name that is not set.
+func (s *script) assigningDefault(e *syntax.ParamExp) {
+	if e.Param == nil || e.Exp == nil || e.Exp.Word == nil || e.Index != nil ||
+		e.Exp.Op != syntax.AssignUnset && e.Exp.Op != syntax.AssignUnsetOrNull {
+		return
+	}
+	name, word := e.Param.Value, e.Exp.Word
+	if s.assigned.defaults[name] != nil {
+		s.assigned.counts[name] += 2 // two words
+		return
+	}
+	s.assigned.defaults[name] = s.binding(name, classScriptDefault, e.Param, func() []expr { return s.values(word) })
+}
+
 func (s *script) define(name string, c *class, at *syntax.Lit, eval func() []expr) {
+	s.assigned.bindings[name] = s.binding(name, c, at, eval)
+}
+
+func (s *script) binding(name string, c *class, at *syntax.Lit, eval func() []expr) *binding {
 	def, _ := s.text.Span(s.span(at))
 	region := source.Span{End: len(s.text.File.Data)}
-	s.assigned.bindings[name] = &binding{name: name, class: c, file: s.text.File, eval: eval, def: def, region: region}
+	return &binding{name: name, class: c, file: s.text.File, eval: eval, def: def, region: region}
 }
 
 // look is the binding of a name: set once here, or by the outer format. A name
 // that is set several times here has no one value.
 func (s *script) look(name string) *binding {
 	switch n := s.assigned.counts[name]; {
+	case n == 1 && s.assigned.arrays[name] != nil:
+		return nil // $ARRAY is its first element, if anything
 	case n == 1:
 		return s.assigned.bindings[name]
-	case n > 1 || s.env == nil:
+	case n > 1:
 		return nil
 	}
-	return s.env(name)
+	if s.env != nil {
+		if b := s.env(name); b != nil {
+			return b
+		}
+	}
+	return s.assigned.defaults[name]
+}
+
+// elements are the values of "${NAME[@]}", or of the one element that a number
+// names.
+func (s *script) elements(name string, index syntax.ArithmExpr) *binding {
+	w, ok := index.(*syntax.Word)
+	if s.assigned.counts[name] != 1 || !ok {
+		return nil
+	}
+	b := s.assigned.bindings[name]
+	if at := w.Lit(); at != "@" && at != "*" {
+		i, err := strconv.Atoi(at)
+		elements := s.assigned.arrays[name]
+		if err != nil || i < 0 || i >= len(elements) {
+			return nil
+		}
+		one := *b
+		one.eval = func() []expr { return s.values(elements[i]) }
+		b = &one
+	}
+	return b
 }
 
 // span is the inner bytes of a node.
@@ -274,9 +464,51 @@ func (s *script) literal(t *source.Text, quoted bool) []part {
 		if !p.opaque && bytes.IndexByte(p.text.Data, '\\') >= 0 {
 			p.text = unescape(p.text, quoted)
 		}
-		if p.opaque || len(p.text.Data) > 0 {
+		switch {
+		case p.opaque:
 			out = append(out, p)
+		case len(p.text.Data) > 0:
+			out = append(out, undecided(p.text, quoted)...)
 		}
+	}
+	return out
+}
+
+// maxBraces bounds, in bytes, how far the end of "{a,b}" is looked for.
+const maxBraces = 256
+
+// undecided splits static text at what is not what it seems: "{a,b}" and
+// "{1..3}", from which the shell makes several words, and the "%NAME%" of
+// Windows' command interpreter.
+func undecided(t *source.Text, quoted bool) []part {
+	var out []part
+	at := 0
+	for i := 0; i < len(t.Data); i++ {
+		end := -1
+		switch c := t.Data[i]; {
+		case c == '{' && !quoted:
+			near := t.Data[i:min(i+maxBraces, len(t.Data))]
+			if k := bytes.IndexByte(near, '}'); k > 0 && containsAny(t.Data[i:i+k], []string{",", ".."}) {
+				end = i + k + 1
+			}
+		case c == '%':
+			near := t.Data[i+1 : min(i+maxBraces, len(t.Data))]
+			if k := bytes.IndexByte(near, '%'); k > 0 && isWord(string(t.Data[i+1:i+1+k])) {
+				end = i + k + 2
+			}
+		}
+		if end < 0 {
+			continue
+		}
+		if i > at {
+			out = append(out, part{text: t.Slice(at, i)})
+		}
+		whole := t.Slice(i, end)
+		out = append(out, part{text: whole, opaque: true, exprs: []expr{unknown(whole, whole.String())}})
+		at, i = end, end-1
+	}
+	if at < len(t.Data) {
+		out = append(out, part{text: t.Slice(at, len(t.Data))})
 	}
 	return out
 }
@@ -321,6 +553,10 @@ func (s *script) param(e *syntax.ParamExp) part {
 	if !simple {
 		if e.Index != nil {
 			p.name = strings.Trim(strings.TrimPrefix(t.String(), "$"), "{}")
+			if b := s.elements(name, e.Index); b != nil && e.Exp == nil && !e.Excl && !e.Length && e.Slice == nil && e.Repl == nil {
+				p.exprs = s.through(e, b)
+				return p
+			}
 		}
 		p.exprs = []expr{unknown(t, name)}
 		return p
@@ -357,6 +593,19 @@ func (s *script) param(e *syntax.ParamExp) part {
 	}
 	p.exprs = withDefault(t, v, s.look, operand)
 	return p
+}
+
+// through is the values of b as read by the expansion e.
+func (s *script) through(e *syntax.ParamExp, b *binding) []expr {
+	at, _ := s.text.Span(s.span(e.Param))
+	var out []expr
+	for _, value := range b.texts() {
+		out = append(out, through(link{binding: b, file: s.text.File, at: at}, value))
+	}
+	if len(out) == 0 {
+		return []expr{unknown(s.slice(e), b.name)}
+	}
+	return out
 }
 
 // withDefault is a variable whose operand the shell's own parser has read.
@@ -414,18 +663,42 @@ func (s *script) hereDocs(redirs []*syntax.Redirect, stdin stdinKind) {
 		if r.Hdoc == nil {
 			continue
 		}
-		body := s.slice(r.Hdoc)
+		body := s.hereDoc(r)
 		switch {
 		case stdin == stdinShell:
 			s.pass.nested(body, "", func(q *Pass) { q.shell(s.look, s.outer) })
 		case stdin == stdinDockerfile:
-			s.pass.nested(body, "", parseDockerfile)
+			s.pass.nested(body, "", func(q *Pass) { q.quiet = true; parseDockerfile(q) })
 		case stdin == stdinCompose:
-			s.pass.nested(body, "", func(q *Pass) { q.vars = s.variables(); parseCompose(q) })
+			s.pass.nested(body, "", func(q *Pass) { q.quiet, q.vars = true, s.variables(); parseCompose(q) })
 		case stdin == stdinManifest || looksLikeManifest(body.Data):
-			s.pass.nested(body, "", func(q *Pass) { q.vars = s.variables(); parseKubernetes(q) })
+			s.pass.nested(body, "", func(q *Pass) { q.quiet, q.vars = true, s.variables(); parseKubernetes(q) })
 		}
 	}
+}
+
+// hereDoc is the text of a here-document as its reader gets it: without the
+// line that ends it and, behind "<<-", without leading tabs.
+func (s *script) hereDoc(r *syntax.Redirect) *source.Text {
+	body := s.slice(r.Hdoc)
+	data := body.Data
+	last := bytes.LastIndexByte(data, '\n') + 1
+	if word := s.slice(r.Word).String(); len(data) > last && strings.Trim(string(data[last:]), "\t\r") == strings.Trim(strings.TrimPrefix(word, "\\"), `'"`) {
+		body = body.Slice(0, last)
+	}
+	if r.Op != syntax.DashHdoc || !bytes.Contains(body.Data, []byte{'\t'}) {
+		return body
+	}
+	b := source.NewBuilder(body)
+	for start := 0; start < len(body.Data); {
+		end := min(lineEnd(body.Data, start)+1, len(body.Data))
+		for start < end && body.Data[start] == '\t' {
+			start++
+		}
+		b.Copy(start, end)
+		start = end
+	}
+	return b.Text()
 }
 
 // variables is how text within the script names what the script knows.
