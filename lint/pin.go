@@ -113,11 +113,15 @@ type job struct {
 }
 
 func (p *pinner) each(f *source.File, format *parsers.Format, res parsers.Result) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, problem := range res.Problems {
+		p.result.Outcomes = append(p.result.Outcomes, Outcome{Path: f.Path, At: f.Position(problem.Offset),
+			Image: format.Title, Reason: "the file can't be read from here on: " + problem.Message})
+	}
 	if len(res.Uses) == 0 {
 		return
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.files = append(p.files, &pinnedFile{f, format, res.Uses})
 }
 

@@ -17,17 +17,19 @@ func (p *Pass) execForm() {
 	p.argv(d, d.root)
 }
 
-// argv reads a list of scalars as the words of one command.
-func (p *Pass) argv(d *document, list *node) {
+// argv reads lists of scalars as the words of one command.
+func (p *Pass) argv(d *document, lists ...*node) {
 	var texts []*source.Text
 	var words []word
-	for _, n := range items(list) {
-		t, _ := d.content(n)
-		if t == nil {
-			return
+	for _, list := range lists {
+		for _, n := range items(list) {
+			t, _ := d.content(n)
+			if t == nil {
+				return
+			}
+			texts = append(texts, t)
+			words = append(words, word{text: t.String()})
 		}
-		texts = append(texts, t)
-		words = append(words, word{text: t.String()})
 	}
 	if len(words) == 0 {
 		return

@@ -132,7 +132,7 @@ func mentions(f *source.File, region source.Span, word string) []source.Span {
 			continue
 		}
 		line := f.Line(f.Position(s.Start).Line)
-		if t := bytes.TrimLeft(line, " \t"); len(t) > 0 && t[0] == '#' {
+		if t := bytes.TrimLeft(line, " \t"); bytes.HasPrefix(t, []byte("#")) || bytes.HasPrefix(t, []byte("//")) {
 			continue
 		}
 		found = append(found, s)
@@ -294,7 +294,7 @@ func product(a, b []expr) []expr {
 		}
 		out := make([]expr, len(a))
 		for i := range a {
-			out[i] = append(slices.Clip(a[i]), b[0]...)
+			out[i] = join(a[i], b[0])
 		}
 		return out
 	}
@@ -304,8 +304,24 @@ func product(a, b []expr) []expr {
 			if len(out) == maxValues {
 				return out
 			}
-			out = append(out, append(slices.Clip(x), y...))
+			out = append(out, join(x, y))
 		}
+	}
+	return out
+}
+
+// maxPieces bounds a text: no reference has so many, and each is copied.
+const maxPieces = 256
+
+// join is a followed by b.
+func join(a, b expr) expr {
+	if len(a) > maxPieces {
+		return a
+	}
+	out := append(slices.Clip(a), b...)
+	if len(out) > maxPieces {
+		last := out[len(out)-1]
+		out = append(out, piece{file: last.file, span: last.span, missing: "the rest of a long text"})
 	}
 	return out
 }
@@ -346,6 +362,8 @@ type found struct {
 	pointer    string
 	confidence image.Confidence
 	digestOnly bool
+	// site is where the digest goes, where that is not the end of the text.
+	site *image.Site
 }
 
 // Use reports a use. An empty text is none.
@@ -388,7 +406,11 @@ func (p *Pass) Use(f found) {
 		case image.Placeholder(text):
 			u.Placeholder = true
 		case text != "":
-			u.Values = append(u.Values, makeValue(text, e, f.digestOnly))
+			v := makeValue(text, e, f.digestOnly)
+			if f.site != nil {
+				v.Site = *f.site
+			}
+			u.Values = append(u.Values, v)
 		}
 	}
 	if len(u.Values) == 0 && !u.Placeholder {

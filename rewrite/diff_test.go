@@ -343,7 +343,7 @@ func naivePatch(old []byte, diff string) ([]byte, error) {
 	var out strings.Builder
 	next := 0 // in oldLines
 	for lines = lines[3:]; len(lines) > 1; {
-		var oldStart, oldCount, newCount int
+		var oldStart, oldCount, newStart, newCount int
 		ranges := strings.Fields(lines[0])
 		if len(ranges) != 4 || ranges[0] != "@@" || ranges[3] != "@@" {
 			return nil, fmt.Errorf("not a hunk: %q", lines[0])

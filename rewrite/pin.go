@@ -73,18 +73,29 @@ func (g *group) decide(unsafe bool) {
 	problem, needsAsking := g.problem()
 	for _, t := range g.targets {
 		t.Problem, t.Unsafe = problem, needsAsking
-		if needsAsking && problem == "" && !unsafe {
+		if o := g.other(t); o != nil {
+			t.Problem = fmt.Sprintf("its text also feeds %s (line %d); give each image a text of its own", o.Value.Text, o.Use.Position().Line)
+		} else if needsAsking && problem == "" && !unsafe {
 			t.Problem = t.Value.Site.Reason + "; pin it with --unsafe, or by hand"
 		}
 	}
+}
+
+// other is a target of the group that is another image than t, or nil.
+func (g *group) other(t *Target) *Target {
+	for _, o := range g.targets {
+		if o.Value.Ref.Canonical() != t.Value.Ref.Canonical() {
+			return o
+		}
+	}
+	return nil
 }
 
 func (g *group) problem() (problem string, unsafe bool) {
 	if len(g.targets) == 0 {
 		return "", false
 	}
-	first := g.targets[0]
-	site := first.Value.Site
+	site := g.targets[0].Value.Site
 	var reads []source.Span
 	for _, t := range g.targets {
 		s := t.Value.Site
@@ -92,9 +103,6 @@ func (g *group) problem() (problem string, unsafe bool) {
 			return s.Reason, false
 		}
 		unsafe = unsafe || s.Safety == image.Unsafe
-		if a, b := first.Value.Ref, t.Value.Ref; a.Canonical() != b.Canonical() {
-			return fmt.Sprintf("its text also feeds %s; give each image a text of its own", other(first, t)), unsafe
-		}
 		reads = append(reads, t.Value.Reads...)
 	}
 	if g.outputs {
@@ -110,12 +118,6 @@ func (g *group) problem() (problem string, unsafe bool) {
 		}
 	}
 	return "", unsafe
-}
-
-// other names the second of two images that share a text.
-func other(a, b *Target) string {
-	pos := b.Use.Position()
-	return fmt.Sprintf("%s (line %d)", b.Value.Text, pos.Line)
 }
 
 // Edit is the edit that writes the digest for t, in the file of the value's

@@ -97,6 +97,9 @@ func (a *app) refs() *cobra.Command {
 			if err := print(a.stdout, list); err != nil {
 				return err
 			}
+			for _, e := range c.errors {
+				fmt.Fprintf(a.stderr, "digestlint: %s:%d:%d: %s\n", visible(e.Path), e.Line, e.Column, visible(e.Message))
+			}
 			a.report(res)
 			return nil
 		},
@@ -164,7 +167,7 @@ func describe(u *image.Use, problem string) reference {
 
 // list is everything in order.
 func (c *collector) list(res *lint.Result) *referenceList {
-	l := &referenceList{Version: 1, References: c.refs, Errors: c.errors, NotRecognised: res.Summary.NotRecognised}
+	l := &referenceList{Version: 1, References: c.refs, Errors: slices.Clone(c.errors), NotRecognised: res.Summary.NotRecognised}
 	for i := range l.References {
 		r := &l.References[i]
 		r.Local = r.Role == image.Pull.String() && r.Name != "" && res.Local.Has(r.Path, r.Name)

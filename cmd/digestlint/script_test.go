@@ -1,0 +1,169 @@
+package main
+
+import (
+	"crypto/sha256"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/registry"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/random"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+var update = flag.Bool("update", false, "write the expectations in the scripts anew")
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"digestlint": func() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
+	})
+}
+
+// TestScripts runs testdata/script. Besides the commands of testscript there are
+//
+//	status N COMMAND…   run a command that ends with status N
+//	registry            start a registry on loopback, named by $REGISTRY
+//	requests N          the registry was asked for N manifests by HEAD so far
+//	same A B            two files hold the same bytes
+func TestScripts(t *testing.T) {
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:           "testdata/script",
+		UpdateScripts: *update,
+		Setup: func(env *testscript.Env) error {
+			// Nothing of the machine: no credentials, no git configuration.
+			env.Setenv("HOME", filepath.Join(env.WorkDir, "home"))
+			env.Setenv("DOCKER_CONFIG", filepath.Join(env.WorkDir, "home"))
+			env.Setenv("XDG_RUNTIME_DIR", filepath.Join(env.WorkDir, "home"))
+			env.Setenv("GIT_CONFIG_NOSYSTEM", "1")
+			env.Setenv("GIT_CONFIG_GLOBAL", os.DevNull)
+			env.Setenv("ROOT", root)
+			env.Values[headsKey] = &heads{}
+			return os.Mkdir(filepath.Join(env.WorkDir, "home"), 0o755)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"status":   status,
+			"registry": startRegistry,
+			"requests": requests,
+			"same":     same,
+		},
+	})
+}
+
+func status(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: status N COMMAND…")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) {
+			ts.Fatalf("%v", err)
+		}
+		got = exit.ExitCode()
+	}
+	if got != want {
+		ts.Fatalf("status %d, want %d", got, want)
+	}
+}
+
+func same(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: same A B")
+	}
+	a, b := ts.ReadFile(args[0]), ts.ReadFile(args[1])
+	if (a == b) == neg {
+		ts.Fatalf("%s and %s: same is %v", args[0], args[1], a == b)
+	}
+}
+
+// heads counts the requests of one script's registry.
+type heads struct{ n atomic.Int64 }
+
+type key int
+
+const headsKey key = 0
+
+func requests(ts *testscript.TestScript, _ bool, args []string) {
+	h := ts.Value(headsKey).(*heads)
+	if len(args) != 1 {
+		ts.Fatalf("usage: requests N")
+	}
+	if got := strconv.FormatInt(h.n.Load(), 10); got != args[0] {
+		ts.Fatalf("the registry was asked %s times, want %s", got, args[0])
+	}
+}
+
+// startRegistry starts a registry with app:1 (an index), tool:1 (an image) and
+// evil:1 (an index that holds a manifest of the advisories). Repositories below
+// private/ ask for credentials. $REGISTRY is its host; $APP and $TOOL are the
+// digests.
+func startRegistry(ts *testscript.TestScript, _ bool, _ []string) {
+	h := ts.Value(headsKey).(*heads)
+	inner := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.URL.Path, "/private/") {
+			w.Header().Set("WWW-Authenticate", `Basic realm="test"`)
+			http.Error(w, "unauthorized", http.StatusUnauthorized)
+			return
+		}
+		if r.Method == http.MethodHead && strings.Contains(r.URL.Path, "/manifests/") && r.Header.Get("User-Agent") == "digestlint" {
+			h.n.Add(1)
+		}
+		if r.URL.Path == "/v2/evil/manifests/1" || strings.HasPrefix(r.URL.Path, "/v2/evil/manifests/sha256:") {
+			// A registry does not take an index without its manifests.
+			w.Header().Set("Content-Type", "application/vnd.oci.image.index.v1+json")
+			w.Header().Set("Docker-Content-Digest", fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(evilIndex))))
+			_, _ = io.WriteString(w, evilIndex)
+			return
+		}
+		inner.ServeHTTP(w, r)
+	}))
+	ts.Defer(server.Close)
+	host := strings.TrimPrefix(server.URL, "http://")
+	index, err := random.Index(64, 1, 2)
+	ts.Check(err)
+	image, err := random.Image(64, 1)
+	ts.Check(err)
+	ts.Check(remote.WriteIndex(parse(ts, host+"/app:1"), index))
+	ts.Check(remote.Write(parse(ts, host+"/tool:1"), image))
+	h.n.Store(0)
+	ts.Setenv("REGISTRY", host)
+	ts.Setenv("APP", digest(ts, index))
+	ts.Setenv("TOOL", digest(ts, image))
+}
+
+// evilIndex is an index that no advisory lists; its arm64 manifest is.
+const evilIndex = `{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[` +
+	`{"mediaType":"application/vnd.oci.image.manifest.v1+json","size":1,"digest":"sha256:415610a42c5b51347709e315f5efb6fffa588b6ebc1b95b24abf28088347791b","platform":{"os":"linux","architecture":"arm64"}}]}`
+
+func parse(ts *testscript.TestScript, s string) name.Reference {
+	ref, err := name.ParseReference(s)
+	ts.Check(err)
+	return ref
+}
+
+func digest(ts *testscript.TestScript, m interface{ Digest() (v1.Hash, error) }) string {
+	d, err := m.Digest()
+	ts.Check(err)
+	return d.String()
+}
