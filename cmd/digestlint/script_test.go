@@ -58,6 +58,12 @@ func TestScripts(t *testing.T) {
 			env.Values[headsKey] = &heads{}
 			return os.Mkdir(filepath.Join(env.WorkDir, "home"), 0o755)
 		},
+		Condition: func(cond string) (bool, error) {
+			if cond == "root" {
+				return os.Getuid() == 0, nil
+			}
+			return false, fmt.Errorf("unknown condition %q", cond)
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"status":   status,
 			"registry": startRegistry,
