@@ -2,6 +2,7 @@ package parsers
 
 import (
 	"bytes"
+	"path"
 	"slices"
 	"strings"
 
@@ -37,18 +38,26 @@ func detectKubernetes(name string, data []byte) Certainty {
 			return Content
 		}
 	}
-	if containsAny(data, []string{"- op:", "- op :", `"op"`}) && containsAny(data, []string{"path: /", `path: "/`, `path: '/`, `"path"`}) {
+	if isPatch(data) {
 		return Content
 	}
 	return No
 }
 
+// isPatch reports whether a text looks like the operations of a JSON patch.
+func isPatch(data []byte) bool {
+	return containsAny(data, []string{"op: ", `"op"`, "op : "}) && containsAny(data, []string{"path: /", `path: "/`, `path: '/`, `"path"`})
+}
+
 // kubernetesWords are in every document that names an image.
-var kubernetesWords = []string{"image", "Image", "IMAGE", "oci://", "docker"}
+var kubernetesWords = []string{
+	"image", "Image", "IMAGE", "oci://", "docker", "podman", "kubectl", "skopeo", "crane", "cosign",
+	"package", "bundle", "args", "command",
+}
 
 func parseKubernetes(p *Pass) {
 	for _, d := range p.documents(kubernetesWords...) {
-		k := &kubernetes{pass: p, doc: d}
+		k := &kubernetes{pass: p, doc: d, walked: map[walkKey]bool{}}
 		k.top(d.root, 0)
 	}
 }
@@ -61,6 +70,18 @@ type kubernetes struct {
 	// custom is set within objects that are not Kubernetes' own, where any
 	// key may hold an image.
 	custom bool
+	// group is the API group of the object.
+	group string
+	// scopes declare the parameters that can be read here, outermost first.
+	scopes []scope
+	walked map[walkKey]bool
+}
+
+// walkKey is an aliased node and the key that it was read under: once is
+// enough, and keeps aliases of aliases linear.
+type walkKey struct {
+	n   *node
+	key string
 }
 
 // top reads an object, a list of objects or a JSON patch.
@@ -73,33 +94,74 @@ func (k *kubernetes) top(n *node, depth int) {
 		for _, item := range items(n) {
 			if get(item, "op") != nil {
 				k.patch(item)
-			} else {
+			} else if k.first(item, "") {
 				k.top(item, depth+1)
 			}
 		}
-	case str(get(n, "kind")) == "" || get(n, "apiVersion") == nil:
+	case !isObject(n):
 	case isSequence(get(n, "items")) && strings.HasSuffix(str(get(n, "kind")), "List"):
 		for _, item := range items(get(n, "items")) {
-			k.top(item, depth+1)
+			if k.first(item, "") {
+				k.top(item, depth+1)
+			}
 		}
 	default:
 		k.object(n)
 	}
 }
 
+// isObject reports whether n is an object of the Kubernetes API.
+func isObject(n *node) bool { return str(get(n, "kind")) != "" && str(get(n, "apiVersion")) != "" }
+
+// first reports whether n has not been read under this key over another alias.
+func (k *kubernetes) first(n *node, key string) bool {
+	target := follow(n)
+	if target == n || target == nil {
+		return target != nil
+	}
+	w := walkKey{target, key}
+	if k.walked[w] {
+		return false
+	}
+	k.walked[w] = true
+	return true
+}
+
 // patch reads one operation of a JSON patch (RFC 6902). What it adds below
 // ".../image" is an image, or an object with one.
 func (k *kubernetes) patch(op *node) {
-	path := str(get(op, "path"))
-	value := get(op, "value")
-	k.head, k.custom = "patch "+path, true
-	if isScalar(value) {
-		if strings.HasSuffix(path, "/image") {
+	switch str(get(op, "op")) {
+	case "add", "replace":
+	default:
+		return // "test" and "remove" bring nothing in
+	}
+	where, value := str(get(op, "path")), get(op, "value")
+	k.head, k.custom, k.group = "patch "+where, true, ""
+	key, list := patchKey(where)
+	switch {
+	case !isScalar(value):
+		k.walk(value, "value", key, 0)
+	case key == "image" && !list:
+		if k.plausible(value) {
 			k.image(value, found{})
 		}
-		return
+	case (key == "args" || key == "command") && list:
+		k.argument(value, nil, "value")
+	default:
+		k.scalar(key, value, "value")
 	}
-	k.walk(value, "value", path[strings.LastIndexByte(path, '/')+1:], 0)
+}
+
+// patchKey is the last key in a JSON pointer that is no index, and whether an
+// index follows it.
+func patchKey(pointer string) (key string, list bool) {
+	parts := strings.Split(pointer, "/")
+	for i := len(parts) - 1; i > 0; i-- {
+		if p := parts[i]; p != "-" && strings.Trim(p, "0123456789") != "" {
+			return p, i < len(parts)-1
+		}
+	}
+	return "", false
 }
 
 func (k *kubernetes) object(n *node) {
@@ -108,30 +170,43 @@ func (k *kubernetes) object(n *node) {
 	if name != "" {
 		k.head += "/" + name
 	}
-	k.custom = !builtin(str(get(n, "apiVersion")))
-	switch kind {
-	case "CustomResourceDefinition", "APIService", "ConstraintTemplate":
-		return // schemas and policies talk about images, they name none
-	case "ConfigMap", "Secret":
-		k.embedded(get(n, "data"), "data")
-		k.embedded(get(n, "stringData"), "stringData")
+	version := str(get(n, "apiVersion"))
+	k.custom = !builtin(version)
+	k.group, _, _ = strings.Cut(version, "/")
+	if namesNoImages(k.group, kind) {
 		return
 	}
-	if resource, ok := customResources[kind]; ok && k.custom {
-		resource(k, n)
+	switch kind {
+	case "ConfigMap", "Secret":
+		if !k.custom {
+			k.embedded(get(n, "data"), "data")
+			k.embedded(get(n, "stringData"), "stringData")
+			return
+		}
+	case "Template":
+		if k.group == "v1" || k.group == "template.openshift.io" {
+			k.template(n)
+			return
+		}
+	}
+	if k.custom {
+		k.customResource(kind, n)
 	}
 	for key, v := range pairs(n) {
 		switch key.Value {
 		case "apiVersion", "kind", "metadata", "status":
 		default:
-			if key.Value == "image" && isScalar(v) {
-				if k.custom && k.plausible(v) {
-					k.image(v, found{pointer: "image"})
+			if isScalar(v) {
+				if k.custom {
+					k.scalar(key.Value, v, key.Value)
 				}
 				continue
 			}
 			k.walk(v, key.Value, key.Value, 0)
 		}
+	}
+	if k.custom && isMapping(get(n, "image")) {
+		k.shape(n, "", "")
 	}
 }
 
@@ -148,112 +223,266 @@ func builtin(apiVersion string) bool {
 	return strings.HasSuffix(group, ".k8s.io") && strings.Count(group, ".") == 2
 }
 
-// embedded reads manifests that are strings of a ConfigMap.
+// embedded reads the manifests and shell scripts that are strings of a
+// ConfigMap. Configurations of other programs are theirs.
 func (k *kubernetes) embedded(data *node, pointer string) {
 	for key, v := range pairs(data) {
-		if !isScalar(v) || !looksLikeManifest([]byte(str(v))) {
-			continue
-		}
-		if t, _ := k.doc.content(v); t != nil {
-			k.pass.nested(t, k.head+" "+pointer+"."+key.Value, parseKubernetes)
+		if !k.nestedObjects(v, pointer+"."+key.Value) && isShellFile(key.Value, str(v)) {
+			k.script(v, pointer+"."+key.Value)
 		}
 	}
 }
 
+// nestedObjects reads a string of manifests or of a JSON patch.
+func (k *kubernetes) nestedObjects(n *node, pointer string) bool {
+	if !isScalar(n) {
+		return false
+	}
+	text := []byte(str(n))
+	if !looksLikeManifest(text) && !looksLikeJSONManifest(text) && !(strings.HasPrefix(strings.TrimSpace(str(n)), "-") && isPatch(text)) {
+		return false
+	}
+	if t, _ := k.doc.content(n); t != nil {
+		k.pass.nested(t, k.head+" "+pointer, parseKubernetes)
+	}
+	return true
+}
+
+func looksLikeJSONManifest(data []byte) bool {
+	data = bytes.TrimSpace(data)
+	return len(data) > 0 && data[0] == '{' && jsonHasKey(data, "apiVersion") && jsonHasKey(data, "kind")
+}
+
+// isShellFile reports whether a file of that name and text is a shell script.
+func isShellFile(name, text string) bool {
+	if first, _, _ := strings.Cut(text, "\n"); strings.HasPrefix(first, "#!") {
+		return isShellLine(first)
+	}
+	switch path.Ext(name) {
+	case ".sh", ".bash":
+		return true
+	}
+	return false
+}
+
+// isShellLine reports whether a "#!" line starts a shell.
+func isShellLine(line string) bool {
+	for _, f := range strings.Fields(strings.TrimPrefix(line, "#!")) {
+		if f = path.Base(f); f != "env" && !strings.HasPrefix(f, "-") {
+			return isShellProgram(f)
+		}
+	}
+	return false
+}
+
+func isShellProgram(name string) bool {
+	switch name {
+	case "sh", "bash", "ash", "dash", "ksh", "zsh":
+		return true
+	}
+	return false
+}
+
 // walk searches below a key for containers, image volumes and, in custom
-// resources, for whatever has the shape of a container.
+// resources, for whatever names an image.
 func (k *kubernetes) walk(n *node, pointer, key string, depth int) {
-	if depth > maxDepth {
+	if depth > maxDepth || !k.first(n, key) {
 		return
 	}
 	if isSequence(n) {
 		for i, item := range items(n) {
+			if isScalar(item) {
+				if k.custom {
+					k.element(key, item, pointer+pointerIndex(i))
+				}
+				continue
+			}
 			k.walk(item, pointer+pointerIndex(i), key, depth+1)
 		}
 		return
 	}
-	if !isMapping(n) {
+	if !isMapping(n) || k.neverImages(key) {
 		return
 	}
+	if isObject(n) && (get(n, "spec") != nil || get(n, "metadata") != nil) {
+		inner := *k
+		inner.pass = k.within(pointer)
+		inner.object(n)
+		return
+	}
+	declared := len(k.scopes)
+	k.declare(n)
 	switch key {
 	case "containers", "initContainers", "ephemeralContainers":
 		k.container(n, pointer)
-	case "openAPIV3Schema", "schema", "annotations", "labels", "matchLabels":
-		return
 	default:
 		k.shape(n, pointer, key)
 	}
 	for name, v := range pairs(n) {
-		if isMerge(name) || isScalar(v) {
-			continue
+		switch {
+		case isMerge(name):
+		case !isScalar(v):
+			k.walk(v, pointer+"."+name.Value, name.Value, depth+1)
+		case k.custom && name.Value != "image":
+			k.scalar(name.Value, v, pointer+"."+name.Value)
 		}
-		k.walk(v, pointer+"."+name.Value, name.Value, depth+1)
 	}
+	k.scopes = k.scopes[:declared]
+}
+
+// within is the pass for what stands at a pointer of this object.
+func (k *kubernetes) within(pointer string) *Pass {
+	q := *k.pass
+	q.pointer = joinPointer(q.pointer, k.head+" "+pointer)
+	return &q
 }
 
 // container reads a container of a pod
-// (https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/#Container).
+// (https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/#Container),
+// or the step of a custom resource that runs as one.
 func (k *kubernetes) container(c *node, pointer string) {
-	if n := get(c, "image"); n != nil {
+	if n := get(c, "image"); isScalar(n) && (!k.custom || k.plausible(n)) {
 		k.image(n, found{pointer: pointer + ".image"})
 	}
 	for i, v := range items(get(c, "env")) {
-		if strings.Contains(strings.ToUpper(str(get(v, "name"))), "IMAGE") {
-			k.mention(get(v, "value"), 0, pointer+".env"+pointerIndex(i)+".value")
+		k.variable(str(get(v, "name")), get(v, "value"), pointer+".env"+pointerIndex(i)+".value")
+	}
+	command, args := get(c, "command"), get(c, "args")
+	for _, key := range []string{"args", "command"} {
+		var before *node
+		for i, a := range items(get(c, key)) {
+			k.argument(a, before, pointer+"."+key+pointerIndex(i))
+			before = a
 		}
 	}
-	for _, key := range []string{"args", "command"} {
-		list := get(c, key)
-		if isSequence(list) {
-			for i, a := range items(list) {
-				flag, _, ok := strings.Cut(str(a), "=")
-				if ok && strings.HasPrefix(flag, "-") && strings.Contains(flag, "image") {
-					k.mention(a, len(flag)+1, pointer+"."+key+pointerIndex(i))
-				}
-			}
-			q := *k.pass
-			q.pointer = joinPointer(q.pointer, k.head+" "+pointer+"."+key)
-			q.argv(k.doc, list)
-		}
+	if isSequence(command) {
+		k.within(pointer+".command").argv(k.doc, command, args)
+	} else if isSequence(args) {
+		k.within(pointer+".args").argv(k.doc, args)
+	}
+	if k.custom {
+		k.steps(c, command, pointer)
 	}
 }
 
-// mention reports a text that is handed to a program and looks like an image:
-// with a registry or a path, and with a tag or a digest.
-func (k *kubernetes) mention(n *node, skip int, pointer string) {
+// variable reads the value of an environment variable that is named after an
+// image: one, or several with or without keys.
+func (k *kubernetes) variable(name string, n *node, pointer string) {
+	name = strings.ToUpper(name)
+	if !strings.Contains(name, "IMAGE") || namesOutput(name) {
+		return
+	}
+	k.mentions(n, 0, pointer, strings.HasSuffix(name, "IMAGE") || strings.HasPrefix(name, "RELATED_IMAGE"))
+}
+
+// argument reads an argument "--image=REF", or one behind "--image".
+func (k *kubernetes) argument(n, before *node, pointer string) {
+	s := str(n)
+	if flag, value, ok := strings.Cut(s, "="); ok && strings.HasPrefix(flag, "-") {
+		named := strings.Contains(strings.ToLower(flag), "image")
+		if !namesOutput(flag) && (named || hosted(value)) {
+			k.mentions(n, len(flag)+1, pointer, strings.HasSuffix(flag, "image"))
+		}
+		return
+	}
+	if flag := str(before); strings.HasPrefix(flag, "--") && strings.HasSuffix(flag, "image") && !namesOutput(flag) && !strings.HasPrefix(s, "-") {
+		k.mentions(n, 0, pointer, true)
+	}
+}
+
+// namesOutput reports whether a name is one for images that are made, not used.
+func namesOutput(name string) bool {
+	name = strings.ToLower(name)
+	for _, w := range []string{"output", "dest", "target", "push", "tag", "cache", "result"} {
+		if strings.Contains(name, w) {
+			return true
+		}
+	}
+	return false
+}
+
+// hosted reports whether a text can hardly be anything but an image: a registry
+// host with a dot, a path, and a tag that is no port or a digest.
+func hosted(s string) bool {
+	ref, err := image.Parse(s)
+	return err == nil && strings.Contains(ref.Registry, ".") && ref.Repository != "" &&
+		(ref.Digest != "" || ref.Tag != "" && strings.Trim(ref.Tag, "0123456789") != "")
+}
+
+// mentions reports the images in a text handed to a program: it is one, or a
+// list of them, with or without "key=" before each.
+func (k *kubernetes) mentions(n *node, skip int, pointer string, sure bool) {
 	t, _ := k.doc.content(n)
-	if t == nil || skip >= len(t.Data) {
+	if t == nil || skip >= len(t.Data) || len(t.Data) > maxMention {
 		return
 	}
-	t = t.Slice(skip, len(t.Data))
-	ref, err := image.Parse(t.String())
-	if err != nil || ref.Tag == "" && ref.Digest == "" || !strings.Contains(ref.Written(), "/") || ref.Repository == "" || strings.HasPrefix(t.String(), "/") {
+	if k.templated(t) {
 		return
 	}
-	k.pass.Use(found{text: t, pointer: joinPointer(k.head, pointer), confidence: image.Low})
+	for at := skip; at < len(t.Data); {
+		end := at + len(t.Data[at:])
+		if i := bytes.IndexAny(t.Data[at:], " \t\r\n,;"); i >= 0 {
+			end = at + i
+		}
+		item := t.Slice(at, end)
+		if i := bytes.IndexByte(item.Data, '='); i >= 0 {
+			item = item.Slice(i+1, len(item.Data))
+		}
+		k.mention(cutScheme(item), pointer, sure)
+		at = end + 1
+	}
+}
+
+// maxMention bounds in bytes the texts in which mentions are searched.
+const maxMention = 16 << 10
+
+// mention reports a text that is handed to a program and looks like an image:
+// with a tag or a digest and, unless its name makes sure that it is one, with a
+// registry or a path.
+func (k *kubernetes) mention(t *source.Text, pointer string, sure bool) {
+	if len(t.Data) == 0 {
+		return
+	}
+	values := expand(t, k.scan, k.look)
+	for _, e := range values {
+		ref, err := image.Parse(strings.TrimSpace(e.text()))
+		if err != nil || len(e.missing()) > 0 || ref.Tag == "" && ref.Digest == "" || ref.Repository == "" ||
+			!sure && !strings.Contains(ref.Written(), "/") || image.Placeholder(e.text()) {
+			return
+		}
+	}
+	k.pass.Use(found{text: t, values: values, pointer: joinPointer(k.head, pointer), confidence: image.Low})
 }
 
 // shape reads mappings that are no container of a pod but name an image: image
 // volumes everywhere, other shapes in custom resources.
 func (k *kubernetes) shape(n *node, pointer, key string) {
 	v := get(n, "image")
-	switch {
-	case v == nil:
-	case key == "volumes" && isMapping(v):
+	if key == "volumes" && isMapping(v) {
 		if ref := get(v, "reference"); isScalar(ref) {
 			k.image(ref, found{pointer: pointer + ".image.reference"})
 		}
-	case k.custom && isScalar(v) && k.plausible(v):
-		k.image(v, found{pointer: pointer + ".image"})
+		return
+	}
+	if k.custom {
+		k.customShape(n, v, pointer, key)
 	}
 }
 
 // plausible reports whether the value of an "image" key can be an image: it is
 // no picture, no page and no sentence.
 func (k *kubernetes) plausible(n *node) bool {
-	s := str(n)
-	if s == "" || null(n) || strings.Contains(s, "://") && !strings.HasPrefix(s, "docker://") || strings.ContainsAny(s, " \t\n,;|") ||
-		strings.HasPrefix(s, "/") || strings.HasPrefix(s, ".") {
+	s := strings.TrimSpace(str(n))
+	for _, scheme := range schemes {
+		s = strings.TrimPrefix(s, scheme)
+	}
+	if s == "" || null(n) || strings.HasPrefix(s, "/") || strings.HasPrefix(s, ".") {
+		return false
+	}
+	if strings.Contains(s, "{{") || strings.Contains(s, "$") {
+		return !strings.Contains(s, "://")
+	}
+	if strings.Contains(s, "://") || strings.ContainsAny(s, " \t\n,;|*?!&^()") {
 		return false
 	}
 	return !isPicture(s) && s != "true" && s != "false"
@@ -262,7 +491,7 @@ func (k *kubernetes) plausible(n *node) bool {
 // isPicture reports whether a text is plainly the file of a picture or a disk.
 func isPicture(s string) bool {
 	s, _, _ = strings.Cut(strings.ToLower(s), "?")
-	for _, ext := range []string{".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp", ".ico", ".bmp", ".tif", ".tiff", ".avif", ".iso", ".qcow2", ".img", ".vmdk", ".raw"} {
+	for _, ext := range []string{".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp", ".ico", ".bmp", ".tif", ".tiff", ".avif", ".iso", ".qcow2", ".img", ".vmdk", ".raw", ".vhd", ".ova"} {
 		if strings.HasSuffix(s, ext) {
 			return true
 		}
@@ -271,40 +500,31 @@ func isPicture(s string) bool {
 }
 
 func (k *kubernetes) image(n *node, f found) {
+	if t, _ := k.doc.content(n); t != nil && k.templated(t) {
+		return
+	}
 	if k.head != "" {
 		f.pointer = strings.TrimSpace(k.head + " " + f.pointer)
 	}
-	k.pass.image(k.doc, n, k.pass.scanner(), k.pass.look, f)
+	k.pass.image(k.doc, n, k.scan, k.look, f)
 }
 
-// customResources read kinds whose images stand in keys of their own.
-var customResources = map[string]func(*kubernetes, *node){
-	"OCIRepository": (*kubernetes).ociRepository,
-}
-
-// ociRepository reads Flux's source of an OCI artifact: "url" with "ref.tag" or
-// "ref.digest" (https://fluxcd.io/flux/components/source/ocirepositories/).
-func (k *kubernetes) ociRepository(n *node) {
-	url := at(n, "spec", "url")
-	t, _ := k.doc.content(url)
-	if t == nil || !bytes.HasPrefix(t.Data, []byte("oci://")) {
-		return
+// templated reports whether a text holds "{{ … }}" that nothing here fills in:
+// such text is no reference until the template has run.
+func (k *kubernetes) templated(t *source.Text) bool {
+	if k.group == argoGroup || len(t.Data) == 0 {
+		return false
 	}
-	name := literal(t.Slice(len("oci://"), len(t.Data)))
-	value := name
-	tag, digest := at(n, "spec", "ref", "tag"), at(n, "spec", "ref", "digest")
-	if tt, _ := k.doc.content(tag); tt != nil {
-		value = append(append(slices.Clip(value), joiner(t, ":")), literal(tt)...)
+	span, _ := t.Span(0, len(t.Data))
+	data := t.File.Slice(span)
+	for at := 0; ; {
+		i := bytes.Index(data[at:], []byte("{{"))
+		if i < 0 {
+			return false
+		}
+		if at += i; at == 0 || data[at-1] != '$' {
+			return true
+		}
+		at += 2
 	}
-	if dt, _ := k.doc.content(digest); dt != nil {
-		value = append(append(slices.Clip(value), joiner(t, "@")), literal(dt)...)
-	}
-	k.pass.Use(found{text: t, values: []expr{value}, pointer: k.head + " spec.url"})
-}
-
-// joiner is a piece that no byte of the file stands for: what joins the keys
-// of a split reference.
-func joiner(t *source.Text, s string) piece {
-	span, _ := t.Span(len(t.Data), len(t.Data))
-	return piece{text: s, file: t.File, span: span}
 }
