@@ -1,0 +1,251 @@
+package lint
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/digestlint/digestlint/image"
+	"github.com/digestlint/digestlint/parsers"
+	"github.com/digestlint/digestlint/rewrite"
+	"github.com/digestlint/digestlint/rules"
+	"github.com/digestlint/digestlint/source"
+)
+
+const malicious = "sha256:2588a44890263a8185bd5d9fadb6bc9220b60245dbcbc4da35e1b62a6f8c230d"
+
+// write makes files below a new folder.
+func write(t testing.TB, files map[string]string) string {
+	t.Helper()
+	root := t.TempDir()
+	for name, data := range files {
+		p := filepath.Join(root, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(p, []byte(data), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return root
+}
+
+func check(t testing.TB, opts Options) *Result {
+	t.Helper()
+	opts.Rules = rules.All()
+	res, err := Run(context.Background(), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res
+}
+
+func TestSameWithAnyNumberOfWorkers(t *testing.T) {
+	one := check(t, Options{Paths: []string{"../testdata"}, Workers: 1})
+	if len(one.Findings) < 100 {
+		t.Fatalf("only %d findings in the fixtures", len(one.Findings))
+	}
+	for _, workers := range []int{2, 7, 32} {
+		many := check(t, Options{Paths: []string{"../testdata"}, Workers: workers})
+		opts := []cmp.Option{cmpopts.IgnoreFields(rules.Finding{}, "Rule"), cmpopts.IgnoreUnexported(Local{})}
+		if d := cmp.Diff(one, many, opts...); d != "" {
+			t.Errorf("%d workers find something else:\n%s", workers, d)
+		}
+	}
+}
+
+// found lists rule, file and line of each finding.
+func found(res *Result, root string) []string {
+	var out []string
+	for _, f := range res.Findings {
+		rel, err := filepath.Rel(root, filepath.FromSlash(f.Path))
+		if err != nil {
+			rel = f.Path
+		}
+		out = append(out, fmt.Sprintf("%s:%d %s", filepath.ToSlash(rel), f.Start.Line, f.Rule.Name))
+	}
+	return out
+}
+
+func TestLocal(t *testing.T) {
+	root := write(t, map[string]string{
+		"shop/Makefile.sh":          "ignored",
+		"shop/compose.yaml":         "services:\n  web:\n    build: .\n    image: team/shop\n  cache:\n    build: redis\n    image: redis\n  again:\n    image: redis\n",
+		"shop/deploy/pod.yaml":      "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - image: team/shop\n  - image: redis\n",
+		"other/pod.yaml":            "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - image: team/shop\n",
+		"shop/deploy/bad/pod.yaml":  "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - image: team/shop@" + malicious + "\n",
+		"shop/attack/compose.yaml":  "services:\n  a:\n    build: .\n    image: aquasec/trivy:0.69.4\n",
+		"shop/attack/sub/pods.yaml": "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - image: aquasec/trivy:0.69.4\n",
+	})
+	want := []string{
+		"other/pod.yaml:5 floating-tag",               // another project
+		"shop/attack/sub/pods.yaml:5 compromised-tag", // building its name does not clear it
+		"shop/deploy/bad/pod.yaml:5 malicious-digest", // nothing hides a listed digest
+		"shop/deploy/pod.yaml:6 floating-tag",         // an official name of another folder
+	}
+	if d := cmp.Diff(want, found(check(t, Options{Paths: []string{root}}), root)); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+}
+
+func TestTreeStaysInside(t *testing.T) {
+	outer := write(t, map[string]string{".env": "IMG=secret:1\n", "in/a/compose.yaml": "services: {}\n", "in/.env": "A=1\n"})
+	inner := filepath.ToSlash(filepath.Join(outer, "in"))
+	if err := os.Symlink(filepath.Join(outer, ".env"), filepath.Join(inner, "a", ".env")); err != nil {
+		t.Fatal(err)
+	}
+	tr := newTree([]string{inner})
+	if _, err := tr.Open(inner + "/.env"); err != nil {
+		t.Errorf("a file inside: %v", err)
+	}
+	for _, name := range []string{inner + "/../.env", inner + "/a/../../.env", inner + "/a/.env", "/etc/passwd", inner + "/a"} {
+		if f, err := tr.Open(name); err == nil {
+			t.Errorf("%s was opened: %q", name, f.Data)
+		}
+	}
+	t.Chdir(inner)
+	tr = newTree([]string{"."})
+	if _, err := tr.Open(".env"); err != nil {
+		t.Errorf("a file inside: %v", err)
+	}
+	for _, name := range []string{"../.env", "..", "/etc/passwd"} {
+		if _, err := tr.Open(name); err == nil {
+			t.Errorf("%s was opened", name)
+		}
+	}
+}
+
+func TestLargeFilesAreSearchedForDigests(t *testing.T) {
+	data := bytes.Repeat([]byte("all work and no play makes a large log\n"), maxSize/39+1)
+	data = append(data, "pulled "+malicious+"\n"...)
+	root := write(t, map[string]string{"build.log": string(data)})
+	res := check(t, Options{Paths: []string{root}})
+	if len(res.Findings) != 1 || res.Findings[0].Rule.Name != "malicious-mention" {
+		t.Errorf("found %v", found(res, root))
+	}
+}
+
+func TestBinaryFiles(t *testing.T) {
+	root := write(t, map[string]string{
+		"a.bin":      "\x00\x01" + malicious,
+		"Dockerfile": "FROM nginx:1\x00\n",
+	})
+	res := check(t, Options{Paths: []string{root}})
+	if len(res.Findings) != 0 || len(res.Errors) != 0 || res.Summary.Files != 2 {
+		t.Errorf("found %v, errors %v in %d files", found(res, root), res.Errors, res.Summary.Files)
+	}
+}
+
+func TestCanceled(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := Run(ctx, Options{Paths: []string{"../testdata"}}); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestWithoutGit(t *testing.T) {
+	root := write(t, map[string]string{
+		"Dockerfile":      "FROM a:1\n",
+		"sub/Dockerfile":  "FROM b:1\n",
+		".git/Dockerfile": "FROM c:1\n",
+	})
+	t.Setenv("PATH", "")
+	want := []string{"Dockerfile:1 unpinned-image", "sub/Dockerfile:1 unpinned-image"}
+	if d := cmp.Diff(want, found(check(t, Options{Paths: []string{root}}), root)); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+}
+
+func TestNamedTwice(t *testing.T) {
+	root := write(t, map[string]string{"Dockerfile": "FROM a:1\n"})
+	res := check(t, Options{Paths: []string{root, root + "/Dockerfile", root + "/./Dockerfile"}})
+	if len(res.Findings) != 1 {
+		t.Errorf("found %v", found(res, root))
+	}
+}
+
+// invented is a digest for a reference that nobody has seen before.
+func invented(_ context.Context, ref image.Reference) (string, error) {
+	return fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(ref.Canonical()))), nil
+}
+
+// FuzzPin pins all that a file names, in memory, and holds that what would be
+// written reads the same but for the digests, that no other byte changed, and
+// that there is nothing left to do.
+func FuzzPin(f *testing.F) {
+	formats := parsers.Formats()
+	for i, format := range formats {
+		_ = filepath.WalkDir(filepath.Join("../testdata", format.Name), func(p string, d os.DirEntry, err error) error {
+			if err != nil || d.IsDir() || strings.HasSuffix(p, ".golden") {
+				return err
+			}
+			if data, err := os.ReadFile(p); err == nil && len(data) < 4<<10 {
+				f.Add(i, data)
+			}
+			return nil
+		})
+	}
+	f.Fuzz(func(t *testing.T, i int, data []byte) {
+		if i < 0 || len(data) > 32<<10 {
+			t.Skip()
+		}
+		format := formats[i%len(formats)]
+		changes, want := pinMemory(t, format, data)
+		for _, c := range changes {
+			after, err := rewrite.Apply(c.Old, c.Edits)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := rewrite.Verify(c.Old, after, c.Edits); err != nil {
+				t.Fatal(err)
+			}
+			pinned := 0
+			res := parsers.Parse(&source.File{Path: "f", Data: after}, format, nil)
+			for _, u := range res.Uses {
+				for _, v := range u.Values {
+					if slices.Contains(want, v.Ref.Digest) {
+						pinned++
+					}
+				}
+			}
+			if pinned == 0 {
+				t.Fatalf("nothing is pinned in\n%s", after)
+			}
+			if again, _ := pinMemory(t, format, after); len(again) > 0 {
+				t.Fatalf("pinning a second time changes\n%s\nby %v", after, again[0].Edits)
+			}
+		}
+	})
+}
+
+// pinMemory plans and verifies the edits of one file, and gives the digests.
+func pinMemory(t *testing.T, format *parsers.Format, data []byte) (changes []Change, digests []string) {
+	t.Helper()
+	f := &source.File{Path: "f", Data: data}
+	p := &pinner{result: &PinResult{}}
+	p.opts.Unsafe = true
+	p.opts.Resolve = invented
+	p.each(f, format, parsers.Parse(f, format, nil))
+	jobs := p.targets(&Local{})
+	if err := p.resolve(context.Background(), jobs); err != nil {
+		t.Fatal(err)
+	}
+	p.edit(jobs)
+	for _, j := range jobs {
+		if j.digest != "" {
+			digests = append(digests, j.digest)
+		}
+	}
+	return p.result.Changes, digests
+}
