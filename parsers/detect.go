@@ -23,16 +23,20 @@ func isYAMLOrJSON(name string) bool { return isYAML(name) || dataExt(name) == ".
 
 // dataExt is the extension of a path under those that templates and samples
 // add: ".yaml" for "pod.yaml.tmpl".
-func dataExt(name string) string {
+func dataExt(name string) string { return path.Ext(dataName(name)) }
+
+// dataName is the base name of a path, in lower case, without the extensions
+// that templates and samples add.
+func dataName(name string) string {
 	base := strings.ToLower(path.Base(name))
 	for {
 		ext := path.Ext(base)
 		switch ext {
-		case ".tmpl", ".tpl", ".template", ".j2", ".jinja", ".jinja2", ".in", ".dist", ".example", ".sample", ".orig", ".erb", ".gotmpl":
+		case ".tmpl", ".tpl", ".template", ".j2", ".jinja", ".jinja2", ".in", ".dist", ".example", ".sample", ".orig", ".erb", ".gotmpl", ".m4":
 			base = strings.TrimSuffix(base, ext)
 			continue
 		}
-		return ext
+		return base
 	}
 }
 

@@ -50,6 +50,9 @@ type binding struct {
 	region, def source.Span
 	// word is how readers spell the name; the same as name if empty.
 	word string
+	// uses gives the readers where the format knows them; else whatever
+	// spells the name in the region is taken for one.
+	uses func() []source.Span
 
 	busy, done bool
 	values     []expr
@@ -106,6 +109,9 @@ func (b *binding) texts() []expr {
 func (b *binding) readers() []source.Span {
 	if b.file == nil {
 		return nil
+	}
+	if b.uses != nil {
+		return b.uses()
 	}
 	word := b.word
 	if word == "" {
@@ -244,7 +250,7 @@ func expandVariable(t *source.Text, v variable, scan scanner, look lookup, depth
 			}
 		}
 	case ":+", "+":
-		if len(known) == 0 {
+		if len(known) == 0 || v.op == ":+" && !slices.ContainsFunc(known, func(e expr) bool { return !e.empty() }) {
 			d := &binding{name: v.name, class: classDefault}
 			return []expr{through(link{binding: d, file: t.File, at: nameSpan}, expr{})}
 		}
