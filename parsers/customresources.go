@@ -205,7 +205,7 @@ func (k *kubernetes) parameterValue(n *node, pointer, key string) {
 		return
 	}
 	switch rest = strings.Trim(rest, "-_."); rest {
-	case "", "app", "new", "my", "final", "docker", "container":
+	case "", "app", "new", "my", "final", "docker", "container", "cache":
 		return // the usual names for the image that is built
 	}
 	if !namesOutput(rest) {

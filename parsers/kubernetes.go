@@ -165,10 +165,10 @@ func patchKey(pointer string) (key string, list bool) {
 }
 
 func (k *kubernetes) object(n *node) {
-	kind, name := str(get(n, "kind")), str(at(n, "metadata", "name"))
+	kind, name := str(get(n, "kind")), at(n, "metadata", "name")
 	k.head = kind
-	if name != "" {
-		k.head += "/" + name
+	if t, _ := k.doc.content(name); t != nil && !k.templated(t) {
+		k.head += "/" + t.String()
 	}
 	version := str(get(n, "apiVersion"))
 	k.custom = !builtin(version)
@@ -243,7 +243,8 @@ func (k *kubernetes) nestedObjects(n *node, pointer string) bool {
 		return false
 	}
 	if t, _ := k.doc.content(n); t != nil {
-		k.pass.nested(t, k.head+" "+pointer, parseKubernetes)
+		vars := k.templates()
+		k.pass.nested(t, k.head+" "+pointer, func(q *Pass) { q.vars = vars; parseKubernetes(q) })
 	}
 	return true
 }
@@ -356,13 +357,20 @@ func (k *kubernetes) container(c *node, pointer string) {
 		}
 	}
 	if isSequence(command) {
-		k.within(pointer+".command").argv(k.doc, command, args)
+		k.argv(pointer+".command", command, args)
 	} else if isSequence(args) {
-		k.within(pointer+".args").argv(k.doc, args)
+		k.argv(pointer+".args", args)
 	}
 	if k.custom {
 		k.steps(c, command, pointer)
 	}
+}
+
+// argv reads a command line in which the object's own variables stand.
+func (k *kubernetes) argv(pointer string, lists ...*node) {
+	q := k.within(pointer)
+	q.vars = k.templates()
+	q.argv(k.doc, lists...)
 }
 
 // variable reads the value of an environment variable that is named after an
@@ -392,9 +400,9 @@ func (k *kubernetes) argument(n, before *node, pointer string) {
 
 // namesOutput reports whether a name is one for images that are made, not used.
 func namesOutput(name string) bool {
-	name = strings.ToLower(name)
-	for _, w := range []string{"output", "dest", "target", "push", "tag", "cache", "result"} {
-		if strings.Contains(name, w) {
+	for _, w := range strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return r == '-' || r == '_' || r == '.' }) {
+		switch w {
+		case "output", "dest", "destination", "destinations", "target", "push", "tag", "tags", "result", "results":
 			return true
 		}
 	}
@@ -451,7 +459,7 @@ func (k *kubernetes) mention(t *source.Text, pointer string, sure bool) {
 			return
 		}
 	}
-	k.pass.Use(found{text: t, values: values, pointer: joinPointer(k.head, pointer), confidence: image.Low})
+	k.pass.Use(found{text: t, values: values, pointer: strings.TrimSpace(k.head + " " + pointer), confidence: image.Low})
 }
 
 // shape reads mappings that are no container of a pod but name an image: image
@@ -512,19 +520,24 @@ func (k *kubernetes) image(n *node, f found) {
 // templated reports whether a text holds "{{ … }}" that nothing here fills in:
 // such text is no reference until the template has run.
 func (k *kubernetes) templated(t *source.Text) bool {
-	if k.group == argoGroup || len(t.Data) == 0 {
+	if len(t.Data) == 0 {
 		return false
 	}
 	span, _ := t.Span(0, len(t.Data))
-	data := t.File.Slice(span)
+	open := []byte("{{")
+	if bytes.Count(t.File.Slice(span), open) > bytes.Count(t.Data, open) {
+		return true // masked, so that YAML could be read
+	}
 	for at := 0; ; {
-		i := bytes.Index(data[at:], []byte("{{"))
+		i := bytes.Index(t.Data[at:], open)
 		if i < 0 {
 			return false
 		}
-		if at += i; at == 0 || data[at-1] != '$' {
+		i += at
+		v, ok := k.scan(t.Data, at)
+		if !ok || v.start > i {
 			return true
 		}
-		at += 2
+		at = v.end
 	}
 }

@@ -151,7 +151,8 @@ func (k *kubernetes) ownScanner() scanner {
 	return firstOf(scanParenthesis, outer)
 }
 
-// templates is how the variables of the object's kind stand in its scripts.
+// templates is how the variables of the object's kind stand in the texts of
+// other formats that it holds.
 func (k *kubernetes) templates() templating {
 	t := templating{look: k.look}
 	switch {
@@ -170,9 +171,16 @@ func (k *kubernetes) templates() templating {
 	return t
 }
 
-// scanArgo finds "{{name}}".
+// scanArgo finds the "{{name}}" that are those of workflows, and no template's.
 func scanArgo(data []byte, i int) (variable, bool) {
-	return scanBetween(data, i, "{{", "}}", func([]byte) bool { return true })
+	return scanBetween(data, i, "{{", "}}", func(name []byte) bool {
+		root, _, _ := bytes.Cut(name, []byte{'.'})
+		switch string(root) {
+		case "inputs", "outputs", "workflow", "steps", "tasks", "item", "pod", "node", "retries":
+			return true
+		}
+		return root[0] == '='
+	})
 }
 
 // scanParenthesis finds "$(name)".

@@ -60,22 +60,33 @@ func containsAny(data []byte, words []string) bool {
 // the first fails.
 func (p *Pass) document(text *source.Text) *document {
 	d := &document{text: text}
+	templates := bytes.Contains(text.Data, []byte("{{"))
 	err := d.parse()
-	if err == nil {
+	if err == nil && !(templates && startsWithTemplate(d.root)) {
 		return d
 	}
-	if bytes.Contains(text.Data, []byte("{{")) {
+	if templates {
 		d = &document{text: text.Masked(maskTemplates(text.Data))}
 		if d.parse() == nil {
 			return d
 		}
 		return nil // a template, not a broken file
 	}
+	if p.depth > 0 {
+		return nil // a string of another file, which need not be YAML yet
+	}
 	line, message := yamlError(err)
 	q := *p
 	q.Text = text
 	q.Fail(d.lineOffset(line), "%s", message)
 	return nil
+}
+
+// startsWithTemplate reports whether the root is a "{{ … }}" on the first line:
+// to YAML a mapping whose key is a mapping, behind which the rest is not read.
+func startsWithTemplate(root *node) bool {
+	return root != nil && root.Kind == yaml.MappingNode && root.Style&yaml.FlowStyle != 0 &&
+		len(root.Content) > 0 && root.Content[0].Kind == yaml.MappingNode
 }
 
 func (d *document) parse() error {
