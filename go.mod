@@ -1,6 +1,6 @@
 module github.com/digestlint/digestlint
 
-go 1.26
+go 1.25.5
 
 require (
 	github.com/compose-spec/compose-go/v2 v2.16.2
@@ -11,7 +11,7 @@ require (
 	github.com/moby/buildkit v0.30.0
 	github.com/rogpeppe/go-internal v1.14.1
 	github.com/spf13/cobra v1.10.2
-	github.com/tailscale/hujson v0.0.0-20260727124030-b80ff77dac4f
+	github.com/tailscale/hujson v0.0.0-20250605163823-992244df8c5a
 	golang.org/x/term v0.42.0
 	mvdan.cc/sh/v3 v3.13.1
 	sigs.k8s.io/kustomize/kyaml v0.21.0
