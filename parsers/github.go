@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/digestlint/digestlint/image"
@@ -39,6 +40,9 @@ func detectGitHub(name string, data []byte) Certainty {
 			}
 		}
 	}
+	if !bytes.Contains(data, []byte("jobs")) {
+		return No
+	}
 	if keys := topKeys(data); slices.Contains(keys, "on") && slices.Contains(keys, "jobs") {
 		return Content
 	}
@@ -52,8 +56,11 @@ type github struct {
 	// envs are the "env" mappings around the place, outermost first.
 	envs   []*node
 	matrix *node
-	job    *node // for the region in which a matrix is read
+	// job is where the matrix is read.
+	job    source.Span
 	inputs []*node
+	// shells are the "defaults.run.shell" around the place, outermost first.
+	shells []string
 }
 
 func parseGitHub(p *Pass) {
@@ -62,22 +69,47 @@ func parseGitHub(p *Pass) {
 			get(d.root, "inputs"), at(d.root, "on", "workflow_call", "inputs"), at(d.root, "on", "workflow_dispatch", "inputs"),
 		}}
 		g.envs = []*node{get(d.root, "env")}
-		for name, job := range pairs(get(d.root, "jobs")) {
-			g.workflowJob("jobs."+name.Value, job)
-		}
+		g.shells = []string{str(at(d.root, "defaults", "run", "shell"))}
+		g.jobs(get(d.root, "jobs"))
 		g.action(get(d.root, "runs"))
 	}
 }
 
-func (g *github) workflowJob(pointer string, job *node) {
-	j := *g
-	j.job, j.matrix = job, at(job, "strategy", "matrix")
-	j.envs = append(slices.Clip(g.envs), get(job, "env"))
-	j.container(pointer+".container", get(job, "container"))
-	for name, s := range pairs(get(job, "services")) {
-		j.container(pointer+".services."+name.Value, s)
+// jobs reads the jobs of a workflow. Each ends where the next begins.
+func (g *github) jobs(jobs *node) {
+	var names []*node
+	var bodies []*node
+	for name, job := range pairs(jobs) {
+		names, bodies = append(names, name), append(bodies, job)
 	}
-	j.steps(pointer, get(job, "steps"))
+	for i, name := range names {
+		j := *g
+		j.job = g.doc.span()
+		j.job.Start = g.doc.text.At(g.doc.offset(name))
+		if i+1 < len(names) {
+			j.job.End = g.doc.text.At(g.doc.offset(names[i+1]))
+		}
+		j.workflowJob("jobs."+name.Value, bodies[i])
+	}
+}
+
+func (g *github) workflowJob(pointer string, job *node) {
+	g.matrix = at(job, "strategy", "matrix")
+	g.envs = append(slices.Clip(g.envs), get(job, "env"))
+	g.shells = append(slices.Clip(g.shells), str(at(job, "defaults", "run", "shell")), runnerShell(get(job, "runs-on")))
+	g.container(pointer+".container", get(job, "container"))
+	for name, s := range pairs(get(job, "services")) {
+		g.container(pointer+".services."+name.Value, s)
+	}
+	g.steps(pointer, get(job, "steps"))
+}
+
+// runnerShell is the shell of runners that have no bash by default.
+func runnerShell(runsOn *node) string {
+	if strings.HasPrefix(str(runsOn), "windows") {
+		return "pwsh"
+	}
+	return ""
 }
 
 // container is a string, or a mapping with "image".
@@ -106,8 +138,8 @@ func (g *github) steps(pointer string, steps *node) {
 		if strings.HasPrefix(str(uses), "docker://") {
 			step.image(uses, found{pointer: at + ".uses"})
 		}
-		if t, _ := g.doc.content(get(s, "run")); t != nil && isShell(str(get(s, "shell"))) {
-			step.script(t, at+".run")
+		if t, _ := g.doc.content(get(s, "run")); t != nil {
+			step.run(t, str(get(s, "shell")), at+".run")
 		}
 		if with := get(s, "with"); with != nil {
 			step.with(str(uses), with, at+".with")
@@ -115,14 +147,46 @@ func (g *github) steps(pointer string, steps *node) {
 	}
 }
 
-// isShell reports whether a step's shell reads commands as shells do.
-func isShell(shell string) bool {
-	for _, other := range []string{"python", "perl", "node", "ruby"} {
-		if strings.HasPrefix(shell, other) {
-			return false
+// run reads the script of a step.
+func (g *github) run(t *source.Text, shell, pointer string) {
+	// The innermost wins; what a runner has by default comes last.
+	for _, i := range []int{1, 0, 2} {
+		if shell == "" && i < len(g.shells) {
+			shell = g.shells[i]
 		}
 	}
-	return true
+	name, _, _ := strings.Cut(strings.TrimSpace(shell), " ")
+	switch strings.ToLower(strings.TrimSuffix(name, ".exe")) {
+	case "python", "python3", "perl", "node", "ruby", "rscript", "php", "deno", "julia", "cmake", "elixir", "jshell", "sage", "nix-instantiate":
+		return
+	case "pwsh", "powershell":
+		t = t.Masked(maskWindows(t.Data, '`'))
+	case "cmd":
+		t = t.Masked(maskWindows(t.Data, '^'))
+	}
+	g.script(t, pointer)
+}
+
+// maskWindows is a script of PowerShell or cmd with what continues a line, and
+// PowerShell's call operator, as the shells of other systems write them.
+func maskWindows(data []byte, continues byte) []byte {
+	out := bytes.Clone(data)
+	start := true // only blanks since the line began
+	for i := 0; i < len(out); i++ {
+		switch c := out[i]; {
+		case c == '\n':
+			start = true
+			continue
+		case c == continues && i+1 < len(out) && (out[i+1] == '\n' || out[i+1] == '\r'):
+			out[i] = '\\'
+		case c == '&' && start && i+1 < len(out) && out[i+1] == ' ':
+			out[i] = ' '
+		case isBlank(c):
+			continue
+		}
+		start = false
+	}
+	return out
 }
 
 func (g *github) script(t *source.Text, pointer string) {
@@ -132,7 +196,7 @@ func (g *github) script(t *source.Text, pointer string) {
 }
 
 // with reads the inputs of an action: those that the table knows, and shell
-// text wherever there is some.
+// text in inputs that are named like it.
 func (g *github) with(uses string, with *node, pointer string) {
 	name, _, _ := strings.Cut(strings.ToLower(uses), "@")
 	inputs := actionInputs[name]
@@ -148,19 +212,41 @@ func (g *github) with(uses string, with *node, pointer string) {
 		}
 		switch kind {
 		case inputImage:
-			g.image(v, found{pointer: at})
+			if !slices.Contains(noImages, t.String()) {
+				g.image(v, found{pointer: at})
+			}
 		case inputName:
 			g.named(v, get(with, strings.TrimSuffix(key.Value, "image")+"version"), at)
+		case inputImages:
+			g.list(t, at, image.Pull)
 		case inputOutputs:
 			g.list(t, at, image.Output)
 		case inputOptions:
-			g.options(t, at)
+			g.options(t, at, "image=")
+		case inputContexts:
+			g.options(t, at, "docker-image://")
 		default:
-			if bytes.IndexByte(t.Data, '\n') >= 0 || key.Value == "script" || key.Value == "run" || key.Value == "command" {
+			if name != "actions/github-script" && isScriptInput(key.Value) {
 				g.script(t, at)
 			}
 		}
 	}
+}
+
+// noImages are values with which an input for an image says "none".
+var noImages = []string{"auto", "off", "false", "true", "none"}
+
+// isScriptInput reports whether an input of an action is named like shell text.
+// Other inputs of several lines are texts for people, JavaScript, lists.
+func isScriptInput(name string) bool {
+	name = strings.ToLower(name)
+	for _, word := range strings.FieldsFunc(name, func(c rune) bool { return c == '_' || c == '-' }) {
+		switch word {
+		case "script", "scripts", "run", "command", "commands", "cmd", "inlinescript", "install", "setup", "exec", "execute":
+			return true
+		}
+	}
+	return strings.HasSuffix(name, "script") || strings.HasSuffix(name, "command")
 }
 
 // isBuildAction reports whether an action that the table doesn't know builds an
@@ -189,16 +275,18 @@ func (g *github) list(t *source.Text, pointer string, role image.Role) {
 	emit(len(t.Data))
 }
 
-// options reads "image=ref" lines among the options of a driver.
-func (g *github) options(t *source.Text, pointer string) {
+// options reads the references behind a mark, "image=" or "docker-image://",
+// among options of a line or an element each.
+func (g *github) options(t *source.Text, pointer, mark string) {
 	for start := 0; start < len(t.Data); {
-		end := start + len(t.Data[start:])
+		end := len(t.Data)
 		if i := bytes.IndexAny(t.Data[start:], "\n,"); i >= 0 {
 			end = start + i
 		}
 		item := t.Slice(start, end).Trim()
-		if ref, ok := bytes.CutPrefix(item.Data, []byte("image=")); ok && len(ref) > 0 {
-			item = item.Slice(len("image="), len(item.Data))
+		i := bytes.Index(item.Data, []byte(mark))
+		if i == 0 || i > 0 && item.Data[i-1] == '=' {
+			item = item.Slice(i+len(mark), len(item.Data))
 			g.pass.Use(found{text: item, values: expand(item, scanGitHub, g.look), pointer: pointer})
 		}
 		start = end + 1
@@ -221,23 +309,50 @@ func (g *github) named(name, version *node, pointer string) {
 type input uint8
 
 const (
-	inputNone    input = iota
-	inputImage         // one image that is pulled
-	inputName          // one image whose tag is the input "…version"
-	inputOutputs       // names under which an image is built
-	inputOptions       // "image=ref" among other options
+	inputNone     input = iota
+	inputImage          // one image that is pulled
+	inputName           // one image whose tag is the input "…version"
+	inputImages         // images that are pulled, one a line or between commas
+	inputOutputs        // names under which an image is built
+	inputOptions        // "image=ref" among other options
+	inputContexts       // "name=docker-image://ref"
 )
 
-// actionInputs are the inputs of public actions that name images, by action
-// without its version.
+// actionInputs are the inputs of public actions that name images to pull, run,
+// deploy, build on or build, by action without its version. Images that are
+// only looked at (scanners, signers) are not among them.
 var actionInputs = map[string]map[string]input{
-	"docker/build-push-action":     {"tags": inputOutputs},
-	"docker/metadata-action":       {"images": inputOutputs},
-	"docker/setup-qemu-action":     {"image": inputImage},
-	"docker/setup-buildx-action":   {"driver-opts": inputOptions},
-	"addnab/docker-run-action":     {"image": inputImage},
-	"renovatebot/github-action":    {"renovate-image": inputName},
-	"redhat-actions/buildah-build": {"image": inputOutputs},
+	"addnab/docker-run-action":                      {"image": inputImage},
+	"akhilerm/tag-push-action":                      {"src": inputImage, "dst": inputOutputs},
+	"azure/container-apps-deploy-action":            {"imageToDeploy": inputImage, "imageToBuild": inputOutputs},
+	"azure/k8s-deploy":                              {"images": inputImages},
+	"azure/webapps-deploy":                          {"images": inputImages},
+	"azure/webapps-container-deploy":                {"images": inputImages},
+	"azure/aci-deploy":                              {"image": inputImage},
+	"aws-actions/amazon-ecs-render-task-definition": {"image": inputImage},
+	"container-tools/kind-action":                   {"node_image": inputImage},
+	"docker/build-push-action":                      {"tags": inputOutputs, "build-contexts": inputContexts},
+	"docker/metadata-action":                        {"images": inputOutputs},
+	"docker/setup-qemu-action":                      {"image": inputImage},
+	"docker/setup-buildx-action":                    {"driver-opts": inputOptions},
+	"elgohr/publish-docker-github-action":           {"name": inputOutputs},
+	"engineerd/setup-kind":                          {"image": inputImage},
+	"google-github-actions/deploy-cloudrun":         {"image": inputImage},
+	"helm/kind-action":                              {"node_image": inputImage},
+	"kohlerdominik/docker-run-action":               {"image": inputImage},
+	"maus007/docker-run-action-fork":                {"image": inputImage},
+	"medyagh/setup-minikube":                        {"base-image": inputImage},
+	"messense/maturin-action":                       {"container": inputImage},
+	"mosteo-actions/docker-run":                     {"image": inputImage},
+	"pyo3/maturin-action":                           {"container": inputImage},
+	"redhat-actions/buildah-build":                  {"image": inputOutputs, "base-image": inputImage},
+	"redhat-actions/s2i-build":                      {"builder_image": inputImage, "image": inputOutputs},
+	"renovatebot/github-action":                     {"renovate-image": inputName},
+	"shrink/actions-docker-extract":                 {"image": inputImage},
+	"supercharge/mongodb-github-action":             {"mongodb-image": inputName},
+	"supercharge/redis-github-action":               {"redis-image": inputName},
+	"tj-actions/docker-run":                         {"image": inputImage},
+	"uraimo/run-on-arch-action":                     {"base_image": inputImage},
 }
 
 func (g *github) image(n *node, f found) {
@@ -245,79 +360,157 @@ func (g *github) image(n *node, f found) {
 }
 
 // look resolves the contexts that the file itself decides: env, matrix and
-// inputs.
+// inputs. What defines one of them reads only those around it.
 func (g *github) look(name string) *binding {
 	context, key, _ := strings.Cut(name, ".")
 	switch context {
 	case "env":
 		for i := len(g.envs) - 1; i >= 0; i-- {
 			if n := get(g.envs[i], key); n != nil {
-				return g.bind(name, key, classEnv, []*node{n})
+				outer := *g
+				outer.envs = g.envs[:i]
+				b := outer.bind(name, key, classEnv, func() []expr { return outer.texts(n) })
+				b.def = g.doc.keySpan(g.envs[i], key)
+				return b
 			}
 		}
 	case "matrix":
-		if nodes := g.matrixValues(strings.Split(key, ".")); len(nodes) > 0 {
-			b := g.bind(name, "matrix", classMatrix, nodes)
+		outer := *g
+		outer.matrix = nil
+		if texts := g.matrixTexts(&outer, strings.Split(key, ".")); len(texts) > 0 {
+			b := g.bind(name, name, g.matrixClass(key), func() []expr { return texts })
+			b.region = g.job
 			return b
 		}
 	case "inputs":
 		for _, in := range g.inputs {
 			if n := at(in, key, "default"); n != nil {
-				return g.bind(name, name, classInput, []*node{n})
+				outer := *g
+				outer.inputs = nil
+				return outer.bind(name, name, classInput, func() []expr { return outer.texts(n) })
 			}
 		}
 	}
 	return nil
 }
 
-// bind is a binding to scalars of the document; word is how readers spell it.
-func (g *github) bind(name, word string, c *class, nodes []*node) *binding {
-	b := &binding{name: name, word: word, class: c, file: g.pass.Text.File, region: g.doc.span()}
-	if c == classMatrix {
-		b.region = g.region(g.job)
+// bind is a binding within the document; word is how readers spell it.
+func (g *github) bind(name, word string, c *class, eval func() []expr) *binding {
+	return &binding{name: name, word: word, class: c, file: g.pass.Text.File, region: g.doc.span(), eval: eval}
+}
+
+// keySpan is the place of a key that a mapping has itself.
+func (d *document) keySpan(n *node, key string) source.Span {
+	for k := range pairs(n) {
+		if k.Value == key {
+			at := d.offset(k)
+			s, _ := d.text.Span(at, min(at+len(key), len(d.text.Data)))
+			return s
+		}
 	}
-	b.eval = func() []expr {
-		var out []expr
-		for _, n := range nodes {
-			if t, links := g.doc.content(n); t != nil {
-				for _, e := range expand(t, scanGitHub, g.look) {
-					for _, l := range links {
-						e = through(l, e)
-					}
-					out = append(out, e)
-				}
+	return source.Span{}
+}
+
+// texts are what a scalar of the document can stand for.
+func (g *github) texts(n *node) []expr {
+	t, links := g.doc.content(n)
+	if t == nil {
+		return nil
+	}
+	values := expand(t, scanGitHub, g.look)
+	if target := follow(n); target.ShortTag() == "!!float" && len(values) == 1 && len(values[0]) == 1 {
+		// An unquoted 3.10 is the number 3.1.
+		if f, err := strconv.ParseFloat(t.String(), 64); err == nil {
+			if number := strconv.FormatFloat(f, 'f', -1, 64); number != t.String() {
+				values[0][0].text, values[0][0].exact = number, false
 			}
 		}
-		return out
 	}
-	return b
+	for _, l := range links {
+		for i := range values {
+			values[i] = through(l, values[i])
+		}
+	}
+	return values
 }
 
-// region is the bytes from a job to the end of the document: where its matrix
-// can be read.
-func (g *github) region(job *node) source.Span {
-	s := g.doc.span()
-	if job != nil {
-		s.Start = g.doc.text.At(g.doc.offset(job))
+// matrixTexts are the values of a matrix key, its "include" entries too. A path
+// goes into entries that are mappings. The matrix may be JSON within an
+// expression.
+func (g *github) matrixTexts(outer *github, keys []string) []expr {
+	var out []expr
+	list := get(g.matrix, keys[0])
+	if t, _ := g.doc.content(list); t != nil && len(keys) == 1 {
+		for _, item := range jsonList(t) {
+			out = append(out, literal(item))
+		}
 	}
-	return s
-}
-
-// matrixValues are the values of a matrix key, its "include" entries too. A
-// path goes into entries that are mappings.
-func (g *github) matrixValues(keys []string) []*node {
-	var out []*node
-	for _, n := range items(get(g.matrix, keys[0])) {
+	for _, n := range items(list) {
 		if v := at(n, keys[1:]...); v != nil {
-			out = append(out, v)
+			out = append(out, outer.texts(v)...)
 		}
 	}
 	for _, n := range items(get(g.matrix, "include")) {
 		if v := at(n, keys...); v != nil {
-			out = append(out, v)
+			out = append(out, outer.texts(v)...)
 		}
 	}
+	return out[:min(len(out), maxValues)]
+}
+
+// jsonList is the elements of "${{ fromJSON('["a", "b"]') }}", a list of strings
+// without escapes.
+func jsonList(t *source.Text) []*source.Text {
+	data := t.Data
+	start, end := bytes.Index(data, []byte("'[")), bytes.LastIndex(data, []byte("]'"))
+	if start < 0 || end < start || !bytes.Contains(bytes.ToLower(data[:start]), []byte("fromjson(")) {
+		return nil
+	}
+	var out []*source.Text
+	at := start + 2
+	for at < end {
+		open := bytes.IndexByte(data[at:end], '"')
+		if open < 0 {
+			break
+		}
+		open += at + 1
+		shut := bytes.IndexByte(data[open:end], '"')
+		if shut < 0 || bytes.IndexByte(data[open:open+shut], '\\') >= 0 || bytes.ContainsAny(data[at:open-1], "{}[]") {
+			return nil
+		}
+		out = append(out, t.Slice(open, open+shut))
+		at = open + shut + 1
+	}
 	return out
+}
+
+// classMatrixShared is a matrix entry with a reader that can't be seen.
+var classMatrixShared = &class{noun: classMatrix.noun, safety: image.Refused,
+	why: "something reads the matrix as a whole, or \"exclude\" compares with this entry"}
+
+// matrixClass says how an entry of the matrix is read: by its name alone, or
+// also in ways that don't spell it.
+func (g *github) matrixClass(key string) *class {
+	first, _, nested := strings.Cut(key, ".")
+	for _, n := range items(get(g.matrix, "exclude")) {
+		if get(n, first) != nil {
+			return classMatrixShared
+		}
+	}
+	f := g.pass.Text.File
+	for _, s := range mentions(f, g.job, "matrix") {
+		if s.End < len(f.Data) && strings.IndexByte("[)} ", f.Data[s.End]) >= 0 {
+			return classMatrixShared
+		}
+	}
+	if nested {
+		for _, s := range mentions(f, g.job, "matrix."+first) {
+			if s.End < len(f.Data) && f.Data[s.End] != '.' {
+				return classMatrixShared
+			}
+		}
+	}
+	return classMatrix
 }
 
 // scanGitHub finds "${{ expression }}"
@@ -337,7 +530,8 @@ func scanGitHub(data []byte, i int) (variable, bool) {
 	v.end = v.start + end + 2
 	v.nameStart, v.nameEnd = trimSpan(data, v.start+3, v.end-2)
 	expression := data[v.nameStart:v.nameEnd]
-	if or := bytes.Index(expression, []byte("||")); or >= 0 {
+	// A matrix may lack the key in some of its entries only.
+	if or := bytes.Index(expression, []byte("||")); or >= 0 && !bytes.HasPrefix(expression, []byte("matrix.")) {
 		lo, hi := trimSpan(data, v.nameStart+or+2, v.nameEnd)
 		if hi-lo >= 2 && data[lo] == '\'' && data[hi-1] == '\'' && bytes.Count(data[lo:hi], []byte{'\''}) == 2 {
 			v.op, v.word = ":-", [2]int{lo + 1, hi - 1}
@@ -346,13 +540,25 @@ func scanGitHub(data []byte, i int) (variable, bool) {
 		}
 	}
 	v.name = string(expression)
-	// What readers spell is the last part: "matrix.image" is read as a word.
+	// What readers spell of a variable is the last part.
 	if context, key, ok := strings.Cut(v.name, "."); ok && context == "env" && isWord(key) {
 		v.nameStart += len("env.")
-	} else if ok && context == "matrix" {
-		v.nameEnd = v.nameStart + len("matrix")
+	} else if !isContext(v.name) {
+		v.name, v.op = shorten(v.name), ""
+		lo, hi := trimSpan(data, v.start+3, v.end-2)
+		v.eval = func(t *source.Text, look lookup) []expr { return evaluate(t, lo, hi, look) }
 	}
 	return v, true
+}
+
+// isContext reports whether an expression is just the name of a context.
+func isContext(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if !isNameByte(s[i]) && s[i] != '.' && s[i] != '-' {
+			return false
+		}
+	}
+	return s != ""
 }
 
 func isWord(s string) bool {

@@ -184,6 +184,9 @@ type variable struct {
 	// operand reads the operand instead, where the format's own grammar has
 	// taken it apart.
 	operand func() []expr
+	// eval gives all texts where the format has expressions of its own; none
+	// if nothing here decides them.
+	eval func(t *source.Text, look lookup) []expr
 	// compute gives the text of an operator that only the format knows.
 	compute func() (string, bool)
 }
@@ -220,6 +223,12 @@ func expandDepth(t *source.Text, scan scanner, look lookup, depth int) []expr {
 func expandVariable(t *source.Text, v variable, scan scanner, look lookup, depth int) []expr {
 	nameSpan, _ := t.Span(v.nameStart, v.nameEnd)
 	whole := t.Slice(v.start, v.end)
+	if v.eval != nil {
+		if out := v.eval(t, look); len(out) > 0 {
+			return out
+		}
+		return []expr{unknown(whole, v.name)}
+	}
 	var known []expr
 	b := look(v.name)
 	if b != nil {
