@@ -237,7 +237,7 @@ func TestSleep(t *testing.T) {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		start = time.Now()
-		if err := sleep(ctx, time.Hour); err != context.DeadlineExceeded {
+		if err := sleep(ctx, time.Hour); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("error is %v", err)
 		}
 		if got := time.Since(start); got != time.Minute {

@@ -28,8 +28,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/digestlint/digestlint/image"
 	"github.com/google/go-containerregistry/pkg/authn"
+
+	"github.com/digestlint/digestlint/image"
 )
 
 // Options are the settings of a [Client]. The zero value of each field is its

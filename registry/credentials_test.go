@@ -458,15 +458,15 @@ func TestNoSecretsInErrors(t *testing.T) {
 		"realm without scheme": func(w http.ResponseWriter, r *http.Request) { challenge(w, `Bearer realm="the-token://x"`) },
 		"no realm":             func(w http.ResponseWriter, r *http.Request) { challenge(w, `Bearer token="the-token"`) },
 		"redirect with login": wantBasic(func(w http.ResponseWriter, r *http.Request) {
-			http.Redirect(w, r, "https://me:the-password@nowhere.test/?x=the-token", 302)
+			http.Redirect(w, r, "https://me:the-password@nowhere.test/?x=the-token", http.StatusFound)
 		}),
 		"redirect of no URL": wantBasic(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Location", "https://%the-token")
-			w.WriteHeader(302)
+			w.WriteHeader(http.StatusFound)
 		}),
 		"odd scheme": wantBasic(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Location", "the-token://x")
-			w.WriteHeader(302)
+			w.WriteHeader(http.StatusFound)
 		}),
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -10,10 +10,11 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"github.com/digestlint/digestlint/image"
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+
+	"github.com/digestlint/digestlint/image"
 )
 
 // dockerHub is the canonical host of Docker Hub's references. Its requests go

@@ -9,8 +9,9 @@ import (
 	"net"
 	"net/http"
 
-	"github.com/digestlint/digestlint/image"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+
+	"github.com/digestlint/digestlint/image"
 )
 
 // Kind is why a registry gave no answer that can be used.

@@ -181,7 +181,7 @@ func digestOf(t *testing.T, d digester) string {
 // asError gives err as an [*Error] of the kind.
 func asError(t *testing.T, err error, kind Kind) *Error {
 	t.Helper()
-	e, ok := err.(*Error)
+	e, ok := err.(*Error) //nolint:errorlint // callers get it unwrapped, and this holds that
 	if !ok {
 		t.Fatalf("error is %v (%T), want an *Error", err, err)
 	}

@@ -173,7 +173,7 @@ func TestRepeatHandshake(t *testing.T) {
 			s := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if r.URL.Path == path && failures > 0 {
 					failures--
-					w.WriteHeader(503)
+					w.WriteHeader(http.StatusServiceUnavailable)
 					return
 				}
 				tokens.ServeHTTP(w, r)

@@ -80,8 +80,8 @@ func (a *app) refs() *cobra.Command {
   digestlint refs --output list         one image a line, each once, for other tools
   digestlint refs --output json deploy  everything that is known of each`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			print, ok := map[string]func(io.Writer, *referenceList) error{
-				"text": printText, "json": printJSON, "list": printList,
+			show, ok := map[string]func(io.Writer, *referenceList) error{
+				"text": writeText, "json": writeJSON, "list": writeList,
 			}[output]
 			if !ok {
 				return fmt.Errorf("--output %q: refs prints text, json or list", output)
@@ -94,7 +94,7 @@ func (a *app) refs() *cobra.Command {
 				return err
 			}
 			list := c.list(res)
-			if err := print(a.stdout, list); err != nil {
+			if err := show(a.stdout, list); err != nil {
 				return err
 			}
 			for _, e := range c.errors {
@@ -193,7 +193,7 @@ func (c *collector) list(res *lint.Result) *referenceList {
 	return l
 }
 
-func printJSON(w io.Writer, l *referenceList) error {
+func writeJSON(w io.Writer, l *referenceList) error {
 	buf := bufio.NewWriter(w)
 	enc := json.NewEncoder(buf)
 	enc.SetEscapeHTML(false)
@@ -204,9 +204,9 @@ func printJSON(w io.Writer, l *referenceList) error {
 	return buf.Flush()
 }
 
-// printText prints a line a reference: place, image, and what is to be known
+// writeText prints a line a reference: place, image, and what is to be known
 // of it.
-func printText(w io.Writer, l *referenceList) error {
+func writeText(w io.Writer, l *referenceList) error {
 	buf := bufio.NewWriter(w)
 	for _, r := range l.References {
 		fmt.Fprintf(buf, "%s:%d:%d: %s", visible(r.Path), r.Line, r.Column, visible(r.Raw))
@@ -237,8 +237,8 @@ func (r reference) note() string {
 	return state
 }
 
-// printList prints each image that is pulled once.
-func printList(w io.Writer, l *referenceList) error {
+// writeList prints each image that is pulled once.
+func writeList(w io.Writer, l *referenceList) error {
 	var names []string
 	for _, r := range l.References {
 		if r.Role == image.Output.String() || r.Local {
