@@ -3,8 +3,11 @@ package parsers
 import (
 	"bytes"
 	"iter"
+	"slices"
+	"sort"
 	"strconv"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"sigs.k8s.io/kustomize/kyaml/yaml"
@@ -28,7 +31,9 @@ type document struct {
 	root *node        // its content; nil where it is empty or broken
 
 	lines []int // byte offset of each line as YAML counts them
-	last  struct{ line, column, offset int }
+	// columns holds, for long lines, the byte offset of every columnStep-th
+	// column.
+	columns map[int][]int
 }
 
 // documents parses the documents that contain one of the words; without words,
@@ -56,14 +61,19 @@ func containsAny(data []byte, words []string) bool {
 	return len(words) == 0
 }
 
-// document parses one document, a second time with its templates masked when
-// the first fails.
+// document parses one document, a second time repaired or with its templates
+// masked when the first fails.
 func (p *Pass) document(text *source.Text) *document {
 	d := &document{text: text}
 	templates := bytes.Contains(text.Data, []byte("{{"))
 	err := d.parse()
 	if err == nil && !(templates && startsWithTemplate(d.root)) {
 		return d
+	}
+	if repaired := repairEscapes(text); repaired != nil {
+		if d = (&document{text: repaired}); d.parse() == nil {
+			return d
+		}
 	}
 	if templates {
 		d = &document{text: text.Masked(maskTemplates(text.Data))}
@@ -75,10 +85,11 @@ func (p *Pass) document(text *source.Text) *document {
 	if p.depth > 0 {
 		return nil // a string of another file, which need not be YAML yet
 	}
-	line, message := yamlError(err)
 	q := *p
 	q.Text = text
-	q.Fail(d.lineOffset(line), "%s", message)
+	d = &document{text: text}
+	at, message := d.failure(err)
+	q.Fail(at, "%s", message)
 	return nil
 }
 
@@ -100,6 +111,61 @@ func (d *document) parse() error {
 	return nil
 }
 
+// repairEscapes is a text without the escapes that JSON and YAML 1.2 have and
+// the library, which reads YAML 1.1, has not: "\/", and characters beyond the
+// basic plane written as two "\uXXXX". It is nil where there are none.
+func repairEscapes(t *source.Text) *source.Text {
+	data := t.Data
+	if !bytes.Contains(data, []byte(`\/`)) && !bytes.Contains(bytes.ToLower(data), []byte(`\ud`)) {
+		return nil
+	}
+	b := source.NewBuilder(t)
+	at := 0
+	for i := 0; i+1 < len(data); i++ {
+		if data[i] != '\\' {
+			continue
+		}
+		if data[i+1] == '/' {
+			b.Copy(at, i)
+			b.Put("/", i, i+2)
+			at = i + 2
+		} else if r := utf16.DecodeRune(escapedUnit(data[i:]), escapedUnit(data[min(i+6, len(data)):])); r != utf8.RuneError {
+			b.Copy(at, i)
+			b.Put(string(r), i, i+12)
+			at = i + 12
+			i += 10
+		}
+		i++ // the character behind a backslash starts no escape
+	}
+	b.Copy(at, len(data))
+	return b.Text()
+}
+
+// escapedUnit is the UTF-16 unit of the "\uXXXX" that data starts with, or
+// U+FFFD.
+func escapedUnit(data []byte) rune {
+	if len(data) < 6 || data[0] != '\\' || data[1] != 'u' {
+		return utf8.RuneError
+	}
+	n, err := strconv.ParseUint(string(data[2:6]), 16, 16)
+	if err != nil {
+		return utf8.RuneError
+	}
+	return rune(n)
+}
+
+// failure is the inner offset and the words of an error of the library.
+func (d *document) failure(err error) (at int, message string) {
+	line, message := yamlError(err)
+	switch {
+	case strings.Contains(message, "octet") && !strings.Contains(message, "escaped"), strings.HasPrefix(message, "control characters"):
+		return firstUnreadable(d.text.Data), message
+	case slices.ContainsFunc(parserErrors, func(e string) bool { return strings.HasPrefix(message, e) }):
+		line = d.failingLine(message, line)
+	}
+	return d.lineOffset(line), message
+}
+
 // yamlError takes the line out of an error of the library ("yaml: line 3: …").
 func yamlError(err error) (line int, message string) {
 	message = strings.TrimPrefix(err.Error(), "yaml: ")
@@ -113,10 +179,54 @@ func yamlError(err error) (line int, message string) {
 	return 1, message
 }
 
+// parserErrors are how those errors start that the library reports at the start
+// of the collection around the bad place, and one line too early.
+var parserErrors = []string{
+	"did not find expected key", "did not find expected node content", "did not find expected '-' indicator",
+	"did not find expected ',' or", "did not find expected <document start>", "found undefined tag handle",
+}
+
+// maxBisected bounds, in bytes, the documents that are parsed again to find the
+// line of an error.
+const maxBisected = 1 << 20
+
+// failingLine is the last line of the shortest beginning of the document that
+// fails with the message.
+func (d *document) failingLine(message string, otherwise int) int {
+	if len(d.text.Data) > maxBisected {
+		return otherwise
+	}
+	lines := d.lineTable()
+	return 1 + sort.Search(len(lines)-1, func(i int) bool {
+		var n node
+		err := yaml.Unmarshal(d.text.Data[:lines[i+1]], &n)
+		if err == nil {
+			return false
+		}
+		_, m := yamlError(err)
+		return m == message
+	})
+}
+
+// firstUnreadable is the offset of the first character that YAML does not allow
+// (https://yaml.org/spec/1.2.2/#51-character-set).
+func firstUnreadable(data []byte) int {
+	for at := 0; at < len(data); {
+		r, size := utf8.DecodeRune(data[at:])
+		switch {
+		case r == utf8.RuneError && size == 1, r < ' ' && r != '\t' && r != '\n' && r != '\r', r >= 0x7f && r < 0xa0 && r != 0x85, r == 0xfffe, r == 0xffff:
+			return at
+		}
+		at += size
+	}
+	return 0
+}
+
 // splitDocuments cuts a stream at its document markers
 // (https://yaml.org/spec/1.2.2/#92-streams): within a document no line starts
 // with "---" or "..." but inside a scalar that may not have such lines either.
-// A byte-order mark and pieces of directives and comments alone are left out.
+// A byte-order mark and pieces of directives and comments alone are left out;
+// the directives that name tags stay with the document that they are for.
 func splitDocuments(t *source.Text) []*source.Text {
 	data := t.Data
 	start := 0
@@ -124,9 +234,17 @@ func splitDocuments(t *source.Text) []*source.Text {
 		start = 3
 	}
 	var docs []*source.Text
+	tagged := false
 	cut := func(end int) {
-		if hasContent(data[start:end]) {
-			docs = append(docs, t.Slice(start, end))
+		switch piece := t.Slice(start, end); {
+		case !hasContent(piece.Data):
+			if tagged = bytes.Contains(piece.Data, []byte("%TAG")); tagged {
+				return
+			}
+		case tagged:
+			docs, tagged = append(docs, maskVersion(piece)), false
+		default:
+			docs = append(docs, piece)
 		}
 		start = end
 	}
@@ -145,6 +263,24 @@ func splitDocuments(t *source.Text) []*source.Text {
 	}
 	cut(len(data))
 	return docs
+}
+
+// maskVersion is a document whose "%YAML" directive is a comment: the library
+// refuses version 1.2.
+func maskVersion(t *source.Text) *source.Text {
+	for at := 0; at < len(t.Data) && t.Data[at] != '-'; {
+		if bytes.HasPrefix(t.Data[at:], []byte("%YAML")) {
+			out := bytes.Clone(t.Data)
+			out[at] = '#'
+			return t.Masked(out)
+		}
+		next := bytes.IndexByte(t.Data[at:], '\n')
+		if next < 0 {
+			break
+		}
+		at += next + 1
+	}
+	return t
 }
 
 func isMarker(line []byte, marker string) bool {
@@ -170,52 +306,61 @@ func hasContent(piece []byte) bool {
 // within other text a word.
 func maskTemplates(data []byte) []byte {
 	out := bytes.Clone(data)
+	line := 0 // where the line starts that only templates have been seen on
 	for at := 0; at < len(out); {
 		i := bytes.Index(out[at:], []byte("{{"))
 		if i < 0 {
 			break
 		}
 		start := at + i
-		end := bytes.Index(out[start:], []byte("}}"))
-		if end < 0 {
+		n := bytes.Index(out[start:], []byte("}}"))
+		if n < 0 {
 			break
 		}
-		end += start + 2
+		end := start + n + 2
+		broken := false // the template goes on on a new line
 		for k := start; k < end; k++ {
-			if out[k] != '\n' && out[k] != '\r' {
+			switch {
+			case out[k] == '\n' || out[k] == '\r':
+				broken = true
+				continue
+			case broken:
+				out[k] = '#'
+			default:
 				out[k] = 'x'
-			} else if k+1 < end {
-				out[k+1] = '#' // a template over several lines
 			}
+			broken = false
 		}
-		lineStart := bytes.LastIndexByte(out[:start], '\n') + 1
-		lineEnd := end
-		for lineEnd < len(out) && out[lineEnd] != '\n' {
-			lineEnd++
+		if k := bytes.LastIndexByte(data[at:start], '\n'); k >= 0 {
+			line = at + k + 1
 		}
-		if len(bytes.Trim(data[lineStart:start], " \t")) == 0 && onlyTemplates(data[start:lineEnd]) {
-			out[start] = '#'
+		if line >= 0 {
+			if len(bytes.Trim(data[line:start], " \t")) == 0 && onlyTemplates(data[start:]) {
+				out[start] = '#'
+			}
+			line = -1 // one answer a line
 		}
 		at = end
 	}
 	return out
 }
 
-// onlyTemplates reports whether the rest of a line is templates and blanks.
-func onlyTemplates(line []byte) bool {
+// onlyTemplates reports whether there are only templates and blanks up to the
+// end of the line.
+func onlyTemplates(data []byte) bool {
 	for {
-		line = bytes.TrimSpace(line)
-		if len(line) == 0 {
+		data = bytes.TrimLeft(data, " \t\r")
+		if len(data) == 0 || data[0] == '\n' {
 			return true
 		}
-		if !bytes.HasPrefix(line, []byte("{{")) {
+		if !bytes.HasPrefix(data, []byte("{{")) {
 			return false
 		}
-		end := bytes.Index(line, []byte("}}"))
+		end := bytes.Index(data, []byte("}}"))
 		if end < 0 {
 			return true
 		}
-		line = line[end+2:]
+		data = data[end+2:]
 	}
 }
 
@@ -269,26 +414,55 @@ func (d *document) lineOffset(line int) int {
 	return lines[min(max(line, 1), len(lines))-1]
 }
 
+// columnStep is how many columns of a line lie between two that are
+// remembered: nodes of a line of megabytes are not looked up in order.
+const columnStep = 256
+
 // offset is the inner byte offset of a node; columns count characters.
 func (d *document) offset(n *node) int {
 	lines := d.lineTable()
 	if n.Line < 1 || n.Line > len(lines) {
 		return len(d.text.Data)
 	}
-	at, column := lines[n.Line-1], 1
-	// Nodes come mostly in order: on a line of megabytes go on from the last.
-	if d.last.line == n.Line && d.last.column <= n.Column {
-		at, column = d.last.offset, d.last.column
+	at, steps := lines[n.Line-1], max(n.Column-1, 0)
+	if steps >= columnStep {
+		marks := d.columnMarks(n.Line)
+		k := min(steps/columnStep, len(marks)-1)
+		at, steps = marks[k], steps-k*columnStep
 	}
-	for ; column < n.Column && at < len(d.text.Data); column++ {
-		if d.text.Data[at] < utf8.RuneSelf {
+	return skipRunes(d.text.Data, at, steps)
+}
+
+// columnMarks are the byte offsets of the columns 1, 1+columnStep, … of a line.
+func (d *document) columnMarks(line int) []int {
+	if marks, ok := d.columns[line]; ok {
+		return marks
+	}
+	if d.columns == nil {
+		d.columns = map[int][]int{}
+	}
+	end := len(d.text.Data)
+	if line < len(d.lines) {
+		end = d.lines[line]
+	}
+	var marks []int
+	for at := d.lines[line-1]; at < end || marks == nil; at = skipRunes(d.text.Data, at, columnStep) {
+		marks = append(marks, at)
+	}
+	d.columns[line] = marks
+	return marks
+}
+
+// skipRunes is the offset n characters behind at, or the end of the data.
+func skipRunes(data []byte, at, n int) int {
+	for ; n > 0 && at < len(data); n-- {
+		if data[at] < utf8.RuneSelf {
 			at++
 			continue
 		}
-		_, size := utf8.DecodeRune(d.text.Data[at:])
+		_, size := utf8.DecodeRune(data[at:])
 		at += size
 	}
-	d.last.line, d.last.column, d.last.offset = n.Line, n.Column, at
 	return at
 }
 
@@ -307,9 +481,9 @@ func (d *document) scalar(n *node) *source.Text {
 	var ok bool
 	switch {
 	case n.Style&yaml.LiteralStyle != 0:
-		ok = s.literal()
+		ok = s.block(false)
 	case n.Style&yaml.FoldedStyle != 0:
-		ok = s.folded()
+		ok = s.block(true)
 	case n.Style&yaml.DoubleQuotedStyle != 0:
 		ok = s.quoted('"')
 	case n.Style&yaml.SingleQuotedStyle != 0:
@@ -333,6 +507,11 @@ func (d *document) skipProperties(n *node) int {
 	}
 	for at < len(data) {
 		switch c := data[at]; {
+		case bytes.HasPrefix(data[at:], []byte("!<")):
+			for at < len(data) && data[at] != '>' && data[at] != '\n' {
+				at++
+			}
+			at++
 		case c == '&' || c == '!':
 			for at < len(data) && strings.IndexByte(" \t\r\n,[]{}", data[at]) < 0 {
 				at++
@@ -347,7 +526,7 @@ func (d *document) skipProperties(n *node) int {
 			return at
 		}
 	}
-	return at
+	return min(at, len(data))
 }
 
 // scalarReader decodes one scalar, led by the value that it must come out as:
@@ -419,26 +598,44 @@ func (s *scalarReader) breakFollows(at int) bool {
 }
 
 // fold reads a line break in a flow scalar with the blanks around it: a space,
-// or as many newlines as there are empty lines.
+// or the empty lines that follow. Only a break that YAML reads as a newline is
+// folded; a line or paragraph separator stays.
 func (s *scalarReader) fold() bool {
-	end, breaks := s.at, 0
+	end := s.at
+	var first string
+	var more strings.Builder
 	for end < len(s.data) {
-		if n := breakLength(s.data[end:]); n > 0 {
-			breaks++
-			end += n
-		} else if s.data[end] == ' ' || s.data[end] == '\t' {
-			end++
-		} else {
+		n := breakLength(s.data[end:])
+		switch {
+		case n > 0 && first == "":
+			first = breakText(s.data[end : end+n])
+		case n > 0:
+			more.WriteString(breakText(s.data[end : end+n]))
+		case s.data[end] == ' ' || s.data[end] == '\t':
+			n = 1
+		}
+		if n == 0 {
 			break
 		}
+		end += n
 	}
-	switch breaks {
-	case 0:
+	switch {
+	case first == "":
 		return false
-	case 1:
+	case first != "\n":
+		return s.put(first+more.String(), end-s.at)
+	case more.Len() == 0:
 		return s.put(" ", end-s.at)
 	}
-	return s.put(strings.Repeat("\n", breaks-1), end-s.at)
+	return s.put(more.String(), end-s.at)
+}
+
+// breakText is what a line break is read as.
+func breakText(b []byte) string {
+	if len(b) == 3 {
+		return string(b) // a line or paragraph separator
+	}
+	return "\n"
 }
 
 // quoted reads a single- or double-quoted scalar.
@@ -449,7 +646,7 @@ func (s *scalarReader) quoted(quote byte) bool {
 	s.at++
 	for s.at < len(s.data) {
 		n := 0
-		for s.at+n < len(s.data) && s.data[s.at+n] != quote && s.data[s.at+n] != '\n' && s.data[s.at+n] != '\r' &&
+		for s.at+n < len(s.data) && s.data[s.at+n] != quote && breakLength(s.data[s.at+n:]) == 0 &&
 			(quote == '\'' || s.data[s.at+n] != '\\') {
 			n++
 		}
@@ -492,6 +689,20 @@ func (s *scalarReader) escape() bool {
 	if s.at+1 >= len(s.data) {
 		return false
 	}
+	if k := breakLength(s.data[s.at+1:]); k > 0 { // an escaped break joins two lines
+		end := s.at + 1 + k
+		for end < len(s.data) && (s.data[end] == ' ' || s.data[end] == '\t') {
+			end++
+		}
+		s.at = end
+		// Empty lines behind it are kept.
+		for s.at < len(s.data) && breakLength(s.data[s.at:]) > 0 {
+			if !s.emptyLine() {
+				return false
+			}
+		}
+		return true
+	}
 	n := 2
 	switch s.data[s.at+1] {
 	case 'x':
@@ -500,13 +711,6 @@ func (s *scalarReader) escape() bool {
 		n = 6
 	case 'U':
 		n = 10
-	case '\n', '\r': // an escaped break joins two lines
-		end := s.at + 1 + breakLength(s.data[s.at+1:])
-		for end < len(s.data) && (s.data[end] == ' ' || s.data[end] == '\t') {
-			end++
-		}
-		s.at = end
-		return true
 	}
 	_, size := utf8.DecodeRuneInString(s.value)
 	if size == 0 {
@@ -515,151 +719,141 @@ func (s *scalarReader) escape() bool {
 	return s.put(s.value[:size], min(n, len(s.data)-s.at))
 }
 
-// header steps over the first line of a block scalar.
-func (s *scalarReader) header() bool {
+// emptyLine reads the break at s.at and the blanks behind it.
+func (s *scalarReader) emptyLine() bool {
+	k := breakLength(s.data[s.at:])
+	text := breakText(s.data[s.at : s.at+k])
+	for s.at+k < len(s.data) && (s.data[s.at+k] == ' ' || s.data[s.at+k] == '\t') {
+		k++
+	}
+	return s.put(text, k)
+}
+
+// line is the end of the line at at without its break, and the start of the
+// next.
+func (s *scalarReader) line(at int) (end, next int) {
+	for end = at; end < len(s.data); end++ {
+		if n := breakLength(s.data[end:]); n > 0 {
+			return end, end + n
+		}
+	}
+	return end, end
+}
+
+// spaces is the number of spaces at the start of a line.
+func (s *scalarReader) spaces(at, end int) int {
+	n := at
+	for n < end && s.data[n] == ' ' {
+		n++
+	}
+	return n - at
+}
+
+// lineBreak is the place of a break in a block scalar.
+type lineBreak struct{ start, end int }
+
+// emit adds a break as YAML reads it.
+func (s *scalarReader) emit(b lineBreak) bool {
+	s.at = b.start
+	text := breakText(s.data[b.start:b.end])
+	if len(text) == b.end-b.start {
+		return s.take(len(text))
+	}
+	return s.put(text, b.end-b.start)
+}
+
+// block reads a "|" or ">" scalar line by line. In a folded one the break
+// between two lines that start with no blank is a space, or nothing where empty
+// lines follow it (https://yaml.org/spec/1.2.2/#813-folded-style).
+func (s *scalarReader) block(folded bool) bool {
 	if s.at >= len(s.data) || s.data[s.at] != '|' && s.data[s.at] != '>' {
 		return false
 	}
-	i := bytes.IndexByte(s.data[s.at:], '\n')
-	if i < 0 {
-		s.at = len(s.data)
-	} else {
-		s.at += i + 1
-	}
-	return true
-}
-
-// line is the end of the line at s.at without its break, and the start of the
-// next.
-func (s *scalarReader) line() (end, next int) {
-	i := bytes.IndexByte(s.data[s.at:], '\n')
-	if i < 0 {
-		return len(s.data), len(s.data)
-	}
-	end, next = s.at+i, s.at+i+1
-	if end > s.at && s.data[end-1] == '\r' {
-		end--
-	}
-	return end, next
-}
-
-// literal reads a "|" scalar line by line.
-func (s *scalarReader) literal() bool {
-	if !s.header() {
-		return false
-	}
+	_, s.at = s.line(s.at) // the header
 	indent := -1
-	for s.value != "" {
-		if s.at >= len(s.data) {
-			return false
-		}
-		end, next := s.line()
-		want, _, _ := strings.Cut(s.value, "\n")
-		if want != "" {
-			if indent < 0 {
-				indent = end - s.at - len(want)
-			}
-			if indent < 0 || s.at+indent > end || len(bytes.Trim(s.data[s.at:s.at+indent], " ")) != 0 {
+	var pending []lineBreak // the break of the last line and the empty ones
+	lastBlank := true       // the last line starts with a blank, or is none
+	for {
+		if atBreak(s.value) && indent < 0 {
+			// Empty lines before the first: as many as the value starts with.
+			end, next := s.line(s.at)
+			if s.spaces(s.at, end) != end-s.at || next == end || !s.emit(lineBreak{end, next}) {
 				return false
 			}
-			s.at += indent
-			if end-s.at != len(want) || !s.take(len(want)) {
-				return false
-			}
-		} else if len(bytes.Trim(s.data[s.at:end], " ")) != 0 {
-			return false
-		} else {
-			s.at = end
-		}
-		if s.value == "" {
-			return true
-		}
-		if next-end == 1 {
-			if !s.take(1) {
-				return false
-			}
-		} else if !s.put("\n", next-end) {
-			return false
-		}
-		s.at = next
-	}
-	return true
-}
-
-// folded reads a ">" scalar: lines of equal indentation are joined by a space.
-func (s *scalarReader) folded() bool {
-	if !s.header() {
-		return false
-	}
-	indent := -1
-	for s.value != "" {
-		if s.at >= len(s.data) {
-			return false
-		}
-		end, next := s.line()
-		if len(bytes.TrimLeft(s.data[s.at:end], " ")) == 0 && (indent < 0 || end-s.at <= indent) {
-			// An empty line stands for a newline of its own or ends a fold;
-			// either way the value says.
-			if !s.put("\n", next-s.at) {
-				s.at = next
-			}
+			s.at = next
 			continue
 		}
+		if onlyBreaks(s.value) {
+			break
+		}
+		end, next := s.line(s.at)
+		spaces := s.spaces(s.at, end)
 		if indent < 0 {
-			for indent = 0; s.at+indent < end && s.data[s.at+indent] == ' '; indent++ {
-			}
-			// A first line that keeps leading blanks has an explicit indicator.
-			indent -= len(s.value) - len(strings.TrimLeft(s.value, " "))
+			// More spaces than the value has are the indentation; an
+			// indicator may leave some to the value.
+			indent = spaces - (len(s.value) - len(strings.TrimLeft(s.value, " ")))
 		}
-		if indent < 0 || s.at+indent > end {
+		if indent < 0 || spaces < indent || s.at+indent >= end {
 			return false
 		}
-		s.at += indent
-		if !s.take(end - s.at) {
+		first := s.data[s.at+indent]
+		blank := first == ' ' || first == '\t'
+		start := s.at + indent
+		if !s.join(pending, folded && !lastBlank && !blank) {
 			return false
 		}
-		switch {
-		case s.value == "":
-			return true
-		case s.value[0] == ' ':
-			if !s.put(" ", next-s.at) {
-				return false
-			}
-		case s.value[0] == '\n':
-			// The break of a kept line, or the first of the empty lines that
-			// follow a folded one: their breaks are fewer by one.
-			blank := s.blankLines(next)
-			if newlines := len(s.value) - len(strings.TrimLeft(s.value, "\n")); newlines > blank || s.value == "\n" || blank == 0 {
-				if !s.put("\n", next-s.at) {
-					return false
-				}
-			} else {
-				s.at = next
-			}
-		default:
+		s.at = start
+		if !s.take(end - start) {
 			return false
 		}
-		s.at = next
+		lastBlank = blank
+		pending = append(pending[:0], lineBreak{end, next})
+		for s.at = next; s.at < len(s.data); s.at = next {
+			if end, next = s.line(s.at); next == end || end-s.at > indent || s.spaces(s.at, end) != end-s.at {
+				break
+			}
+			pending = append(pending, lineBreak{end, next})
+		}
+	}
+	// The chomping indicator says how many of the last breaks count.
+	for _, b := range pending {
+		if s.value == "" {
+			break
+		}
+		if !s.emit(b) {
+			return false
+		}
+	}
+	return s.value == ""
+}
+
+// join adds the breaks between two lines of a block scalar.
+func (s *scalarReader) join(pending []lineBreak, folded bool) bool {
+	if len(pending) == 0 {
+		return true
+	}
+	if b := pending[0]; folded && breakText(s.data[b.start:b.end]) == "\n" {
+		pending = pending[1:]
+		if len(pending) == 0 {
+			s.at = b.start
+			return s.put(" ", b.end-b.start)
+		}
+	}
+	for _, b := range pending {
+		if !s.emit(b) {
+			return false
+		}
 	}
 	return true
 }
 
-// blankLines counts the empty lines from at on.
-func (s *scalarReader) blankLines(at int) int {
-	n := 0
-	for at < len(s.data) {
-		i := bytes.IndexByte(s.data[at:], '\n')
-		if i < 0 {
-			i = len(s.data) - at - 1
-		}
-		if len(bytes.TrimSpace(s.data[at:at+i+1])) != 0 {
-			break
-		}
-		n++
-		at += i + 1
-	}
-	return n
+// atBreak reports whether a value starts with a line break.
+func atBreak(value string) bool {
+	return value != "" && (value[0] == '\n' || strings.HasPrefix(value, "\u2028") || strings.HasPrefix(value, "\u2029"))
 }
+
+// onlyBreaks reports whether a value has line breaks alone, or nothing.
+func onlyBreaks(value string) bool { return strings.TrimLeft(value, "\n\u2028\u2029") == "" }
 
 // Reading the tree. Aliases are followed and merge keys are looked through
 // (https://yaml.org/type/merge.html); a cycle of aliases ends the search.
@@ -683,35 +877,51 @@ const (
 // get is the value of a key in a mapping, or nil: its own, else a merged one.
 // An alias is returned as such, so that its place is known.
 func get(n *node, key string) *node {
-	return getDepth(n, key, 0)
-}
-
-func getDepth(n *node, key string, depth int) *node {
-	n = follow(n)
-	if n == nil || n.Kind != yaml.MappingNode || depth > maxAliases {
-		return nil
-	}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		if n.Content[i].Value == key && n.Content[i].Kind == yaml.ScalarNode {
-			return n.Content[i+1]
-		}
-	}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		if !isMerge(n.Content[i]) {
-			continue
-		}
-		merged := follow(n.Content[i+1])
-		if merged != nil && merged.Kind == yaml.SequenceNode {
-			for _, m := range merged.Content {
-				if v := getDepth(m, key, depth+1); v != nil {
-					return v
-				}
-			}
-		} else if v := getDepth(merged, key, depth+1); v != nil {
+	for k, v := range pairs(n) {
+		if k.Value == key && k.Kind == yaml.ScalarNode {
 			return v
 		}
 	}
+	for _, m := range sources(n) {
+		for k, v := range pairs(m) {
+			if k.Value == key && k.Kind == yaml.ScalarNode {
+				return v
+			}
+		}
+	}
 	return nil
+}
+
+// sources are the mappings that merge keys bring into n, nearest first, each
+// once: a mapping of mappings that merge each other is not worth its square.
+func sources(n *node) []*node {
+	var all []*node
+	var seen map[*node]bool
+	var add func(n *node, depth int)
+	add = func(n *node, depth int) {
+		for k, v := range pairs(n) {
+			if !isMerge(k) || depth > maxAliases {
+				continue
+			}
+			merged := []*node{follow(v)}
+			if isSequence(v) {
+				merged = follow(v).Content
+			}
+			for _, m := range merged {
+				if m = follow(m); m == nil || m.Kind != yaml.MappingNode || seen[m] {
+					continue
+				}
+				if seen == nil {
+					seen = map[*node]bool{}
+				}
+				seen[m] = true
+				all = append(all, m)
+				add(m, depth+1)
+			}
+		}
+	}
+	add(n, 0)
+	return all
 }
 
 func isMerge(key *node) bool { return key.Value == "<<" && key.Kind == yaml.ScalarNode }
@@ -736,6 +946,25 @@ func pairs(n *node) iter.Seq2[*node, *node] {
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			if !yield(n.Content[i], n.Content[i+1]) {
 				return
+			}
+		}
+	}
+}
+
+// entries yields the keys and values that a mapping has itself, and then those
+// that it merges and does not override.
+func entries(n *node) iter.Seq2[*node, *node] {
+	return func(yield func(*node, *node) bool) {
+		seen := map[string]bool{}
+		for _, m := range append([]*node{follow(n)}, sources(n)...) {
+			for k, v := range pairs(m) {
+				if isMerge(k) || seen[k.Value] {
+					continue
+				}
+				seen[k.Value] = true
+				if !yield(k, v) {
+					return
+				}
 			}
 		}
 	}
