@@ -159,9 +159,9 @@ func (k *kubernetes) element(key string, n *node, pointer string) {
 }
 
 // steps reads the shell of a step that brings its own: Tekton's and Argo's
-// "script".
+// "script", and that of tests.
 func (k *kubernetes) steps(c, command *node, pointer string) {
-	for _, key := range []string{"script", "source"} {
+	for _, key := range []string{"script", "source", "content"} {
 		n := get(c, key)
 		if !isScalar(n) || n == nil {
 			continue

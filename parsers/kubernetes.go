@@ -52,7 +52,7 @@ func isPatch(data []byte) bool {
 // kubernetesWords are in every document that names an image.
 var kubernetesWords = []string{
 	"image", "Image", "IMAGE", "oci://", "docker", "podman", "kubectl", "skopeo", "crane", "cosign",
-	"package", "bundle", "args", "command",
+	"package", "bundle", "args", "command", "@sha256:",
 }
 
 func parseKubernetes(p *Pass) {
@@ -216,19 +216,28 @@ func builtin(apiVersion string) bool {
 	if !ok {
 		return apiVersion == "v1"
 	}
-	switch group {
-	case "apps", "batch", "extensions", "policy", "autoscaling":
+	switch strings.TrimSuffix(group, ".k8s.io") {
+	case "apps", "batch", "extensions", "policy", "autoscaling", "admissionregistration", "apiextensions",
+		"apiregistration", "authentication", "authorization", "rbac.authorization", "certificates", "coordination",
+		"discovery", "events", "flowcontrol.apiserver", "internal.apiserver", "networking", "node", "resource",
+		"scheduling", "storage", "storagemigration":
 		return true
 	}
-	return strings.HasSuffix(group, ".k8s.io") && strings.Count(group, ".") == 2
+	return false
 }
 
-// embedded reads the manifests and shell scripts that are strings of a
-// ConfigMap. Configurations of other programs are theirs.
+// embedded reads the strings of a ConfigMap: manifests, shell scripts, and
+// values that are nothing but an image. Configurations of other programs are
+// theirs.
 func (k *kubernetes) embedded(data *node, pointer string) {
 	for key, v := range pairs(data) {
-		if !k.nestedObjects(v, pointer+"."+key.Value) && isShellFile(key.Value, str(v)) {
-			k.script(v, pointer+"."+key.Value)
+		at := pointer + "." + key.Value
+		switch {
+		case !isScalar(v) || k.nestedObjects(v, at):
+		case isShellFile(key.Value, str(v)):
+			k.script(v, at)
+		case !strings.Contains(strings.TrimSpace(str(v)), "\n"):
+			k.variable(key.Value, v, at)
 		}
 	}
 }
@@ -374,10 +383,11 @@ func (k *kubernetes) argv(pointer string, lists ...*node) {
 }
 
 // variable reads the value of an environment variable that is named after an
-// image: one, or several with or without keys.
+// image: one, or several with or without keys; or a value that can be nothing
+// else.
 func (k *kubernetes) variable(name string, n *node, pointer string) {
 	name = strings.ToUpper(name)
-	if !strings.Contains(name, "IMAGE") || namesOutput(name) {
+	if namesOutput(name) || !strings.Contains(name, "IMAGE") && !hosted(str(n)) {
 		return
 	}
 	k.mentions(n, 0, pointer, strings.HasSuffix(name, "IMAGE") || strings.HasPrefix(name, "RELATED_IMAGE"))
@@ -393,8 +403,9 @@ func (k *kubernetes) argument(n, before *node, pointer string) {
 		}
 		return
 	}
-	if flag := str(before); strings.HasPrefix(flag, "--") && strings.HasSuffix(flag, "image") && !namesOutput(flag) && !strings.HasPrefix(s, "-") {
-		k.mentions(n, 0, pointer, true)
+	flag := str(before)
+	if strings.HasPrefix(flag, "-") && strings.Contains(flag, "image") && !strings.Contains(flag, "=") && !namesOutput(flag) && !strings.HasPrefix(s, "-") {
+		k.mentions(n, 0, pointer, strings.HasSuffix(flag, "image"))
 	}
 }
 
@@ -508,8 +519,8 @@ func isPicture(s string) bool {
 }
 
 func (k *kubernetes) image(n *node, f found) {
-	if t, _ := k.doc.content(n); t != nil && k.templated(t) {
-		return
+	if t, _ := k.doc.content(n); t != nil && (k.templated(t) || bytes.HasPrefix(t.Data, []byte("ko://"))) {
+		return // ko builds what its import paths name
 	}
 	if k.head != "" {
 		f.pointer = strings.TrimSpace(k.head + " " + f.pointer)
