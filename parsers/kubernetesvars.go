@@ -179,7 +179,7 @@ func scanArgo(data []byte, i int) (variable, bool) {
 		case "inputs", "outputs", "workflow", "steps", "tasks", "item", "pod", "node", "retries":
 			return true
 		}
-		return root[0] == '='
+		return bytes.HasPrefix(root, []byte{'='})
 	})
 }
 
