@@ -381,7 +381,7 @@ func (f *dockerfile) heredocEnd(n int, docs []heredoc, endless map[heredoc]bool)
 				line = bytes.TrimLeft(line, "\t")
 			}
 			n++
-			if string(line) == d.name {
+			if string(plainText(line)) == d.name {
 				break
 			}
 		}
@@ -923,7 +923,10 @@ func (f *dockerfile) define(at *source.Text, name string, value *source.Text, c 
 	def, _ := at.Span(0, len(name))
 	region, _ := f.pass.Text.Span(0, len(f.data))
 	b := &binding{name: name, class: c, file: f.file, def: def, region: region, eval: func() []expr { return values }}
-	if c == classArg && !f.templated {
+	switch {
+	case c != classArg:
+		b.region.Start = def.Start // nothing above reads it
+	case !f.templated:
 		// A global ARG is read where the grammar says so and nowhere else: the
 		// same name in a stage is another variable.
 		b.uses = func() []source.Span { return f.reads[b] }
@@ -992,9 +995,38 @@ func (f *dockerfile) run(in instruction) {
 		if parser.MustParseHeredoc(string(plainText(script.Data))) != nil && !isShellScript(in.body.Data) {
 			return
 		}
-		script = source.Join("\n", script, in.body)
+		script = source.Join("\n", script, withoutCR(in.body))
 	}
-	f.pass.nested(script, f.pointer("RUN"), func(q *Pass) { q.shell(f.variable, templating{}) })
+	outer := templating{}
+	if f.templated {
+		outer = templating{scan: scanTemplate, look: func(string) *binding { return nil }}
+	}
+	f.pass.nested(script, f.pointer("RUN"), func(q *Pass) { q.shell(f.variable, outer) })
+}
+
+// scanTemplate finds the expressions of a template, which nothing here decides.
+func scanTemplate(data []byte, i int) (variable, bool) {
+	for ; i < len(data); i++ {
+		if end := templateEnd(data, i); end > i {
+			return variable{start: i, end: end, name: shorten(string(data[i:end])), nameStart: i, nameEnd: end}, true
+		}
+	}
+	return variable{}, false
+}
+
+// withoutCR is t with plain line ends: with others the shell's parser would not
+// find the end of a here-document.
+func withoutCR(t *source.Text) *source.Text {
+	b := source.NewBuilder(t)
+	start := 0
+	for i := 0; i+1 < len(t.Data); i++ {
+		if t.Data[i] == '\r' && t.Data[i+1] == '\n' {
+			b.Copy(start, i)
+			start = i + 1
+		}
+	}
+	b.Copy(start, len(t.Data))
+	return b.Text()
 }
 
 // isShellScript reports whether the first line of a script leaves it to a

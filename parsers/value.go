@@ -24,6 +24,8 @@ type piece struct {
 	// chain are the variables that the text came through, from the one that
 	// the use names to the one whose text this is; empty at the use itself.
 	chain []link
+	// computed is set for what an operator makes of a text elsewhere.
+	computed bool
 	// missing names what no file here decides; text is then unknown.
 	missing string
 }
@@ -269,11 +271,16 @@ func expandVariable(t *source.Text, v variable, scan scanner, look lookup, depth
 		return []expr{{}}
 	default:
 		// The result of any other operator has no place of its own.
+		operands := known
 		known = nil
 		if v.compute != nil {
 			if text, ok := v.compute(); ok {
 				e := literal(whole)
-				e[0].text, e[0].exact = text, false
+				e[0].text, e[0].exact, e[0].computed = text, false, true
+				if len(operands) > 0 && len(operands[0]) > 0 {
+					from := operands[0][len(operands[0])-1]
+					e[0].file, e[0].span = from.file, from.span
+				}
 				if b != nil {
 					e = through(link{binding: b, file: t.File, at: nameSpan}, e)
 				}
@@ -517,6 +524,10 @@ func site(e expr) image.Site {
 	if last.text == "" {
 		l := last.chain[0]
 		return refuse("a digest would stand before the %s %q, which is empty here, and another value of it would no longer fit; put the whole reference into one variable", l.class.noun, l.name)
+	}
+	if last.computed && len(last.chain) > 0 {
+		l := last.chain[0]
+		return refuse("only a part of the %s %q goes into it; write the reference in one piece", l.class.noun, l.name)
 	}
 	if !last.exact {
 		return refuse("its text is put together from escapes or continued lines; write it in one piece")

@@ -1,0 +1,5 @@
+ARG ALPINE=alpine:3.20@sha256:ab12ab12ab12ab12ab12ab12ab12ab12ab12ab12ab12ab12ab12ab12ab12ab12
+ARG DIGEST=sha256:ab12ab12ab12ab12ab12ab12ab12ab12ab12ab12ab12ab12ab12ab12ab12ab12
+FROM ${ALPINE}
+FROM debian:12@${DIGEST}
+FROM ruby@$DIGEST

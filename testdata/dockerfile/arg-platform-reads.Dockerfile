@@ -1,0 +1,2 @@
+ARG TAG=arm64
+FROM --platform=linux/${TAG} alpine:${TAG}

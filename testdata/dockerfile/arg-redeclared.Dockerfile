@@ -1,0 +1,8 @@
+ARG VERSION=3.20
+ARG BASE=debian:12
+FROM alpine:${VERSION}
+ARG VERSION
+LABEL version=$VERSION
+FROM ${BASE}
+ARG BASE=other
+RUN echo ${BASE}

@@ -1,0 +1,5 @@
+package docker
+
+const x = `
+FROM alpine:3.20
+`

@@ -1,0 +1,3 @@
+"""Helpers."""
+from os import path
+from x import *

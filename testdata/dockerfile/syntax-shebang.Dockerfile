@@ -1,0 +1,3 @@
+#!/usr/bin/env docker-build
+# syntax=docker/dockerfile:1.9
+FROM alpine:3.20

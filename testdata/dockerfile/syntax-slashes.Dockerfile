@@ -1,0 +1,2 @@
+//syntax=example/frontend:2
+{"image": "not:this"}
