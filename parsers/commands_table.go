@@ -678,6 +678,8 @@ func wrappers() []*command {
 		{names: "exec", options: "a: c l", operands: "command"},
 		{names: "command", options: "p v V", operands: "command"},
 		{names: "builtin nohup unbuffer chronic winpty eatmydata dbus-run-session fakeroot lima wsl setsid", options: "c ctty e f fork p v w wait", operands: "command"},
+		// Functions with this name that scripts and test frameworks define.
+		{names: "run retry travis_retry", options: "n: t: s: d: separate-stderr keep-empty-lines", operands: "command"},
 		{names: "caffeinate", options: "d i m s u t: w:", operands: "command"},
 		{names: "tini dumb-init", options: "c e: g p: r: s v w single-child rewrite: verbose", operands: "command"},
 		{names: "nice", options: "n: adjustment:", operands: "command"},

@@ -1,0 +1,5 @@
+package parsers
+
+import "testing"
+
+func FuzzShell(f *testing.F) { fuzzFormat(f, Shell) }

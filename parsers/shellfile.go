@@ -1,0 +1,122 @@
+package parsers
+
+import (
+	"bytes"
+	"path"
+	"strings"
+)
+
+// Shell reads scripts of the POSIX shell and of those that descend from it
+// (https://pubs.opengroup.org/onlinepubs/9799919799/utilities/V3_chap02.html):
+// the image operands of the commands in them.
+var Shell = register(Format{
+	Name:    "shell",
+	Title:   "Shell script",
+	Comment: "#",
+	Detect:  detectShell,
+	Parse:   parseShell,
+})
+
+func detectShell(name string, data []byte) Certainty {
+	if isBinary(data) {
+		return No
+	}
+	base := dataName(name)
+	switch path.Ext(base) {
+	case ".sh", ".bash", ".zsh", ".ksh", ".bats":
+		if otherLanguage(interpreter(data)) {
+			return No
+		}
+		return Path
+	}
+	switch base {
+	case ".envrc", ".profile", ".bashrc", ".bash_profile", ".bash_aliases", ".bash_functions", ".zshrc", ".zshenv", ".zprofile", ".aliases":
+		return Path
+	}
+	switch {
+	case !isShellInterpreter(interpreter(data)):
+		return No
+	case path.Ext(base) == "":
+		return Path
+	}
+	return Likely
+}
+
+func isShellInterpreter(name string) bool {
+	switch name {
+	case "mksh", "rbash", "bats":
+		return true
+	}
+	return isShellProgram(name)
+}
+
+// otherLanguage reports whether an interpreter is that of another language,
+// whatever the file is called.
+func otherLanguage(interpreter string) bool {
+	for _, name := range []string{"python", "perl", "ruby", "node", "php", "expect", "tclsh", "lua", "pwsh", "groovy", "awk", "gawk", "make"} {
+		if strings.HasPrefix(interpreter, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// isBinary reports whether a file starts with what no text has.
+func isBinary(data []byte) bool {
+	return bytes.IndexByte(data[:min(len(data), 8000)], 0) >= 0
+}
+
+// interpreter is the name of the program that the first line "#!…" of a script
+// names, behind env and the like, or "".
+func interpreter(data []byte) string {
+	line, ok := bytes.CutPrefix(data[:lineEnd(data, 0)], []byte("#!"))
+	if !ok || len(line) > 500 {
+		return ""
+	}
+	for _, word := range strings.Fields(string(line)) {
+		base := path.Base(word)
+		switch {
+		case base == "env" || base == "with-contenv" || base == "busybox" || base == "sudo":
+		case strings.HasPrefix(word, "-") || strings.Contains(word, "="): // env -S, env VAR=x
+		case base == "nix-shell":
+			return nixInterpreter(data)
+		default:
+			return base
+		}
+	}
+	return ""
+}
+
+// nixInterpreter is what the second line of a nix-shell script names:
+// "#! nix-shell -i bash -p jq"
+// (https://nix.dev/manual/nix/latest/command-ref/nix-shell#use-as-a--interpreter).
+func nixInterpreter(data []byte) string {
+	for _, line := range bytes.SplitN(data, []byte{'\n'}, 6) {
+		rest, ok := bytes.CutPrefix(line, []byte("#!"))
+		if !ok {
+			return ""
+		}
+		words := strings.Fields(string(rest))
+		for i, w := range words {
+			if w == "-i" && i+1 < len(words) {
+				return path.Base(words[i+1])
+			}
+		}
+	}
+	return ""
+}
+
+// parseShell reads a script. In one that a template engine fills in first, the
+// engine's expressions are unknown.
+func parseShell(p *Pass) {
+	var outer templating
+	if name := p.Text.File.Path; dataName(name) != strings.ToLower(path.Base(name)) {
+		outer = templating{scan: scanTemplate, look: noLookup}
+	}
+	p.shell(nil, outer)
+}
+
+// scanTemplate finds the "{{ … }}" of template engines.
+func scanTemplate(data []byte, i int) (variable, bool) {
+	return scanBetween(data, i, "{{", "}}", func([]byte) bool { return true })
+}
