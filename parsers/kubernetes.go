@@ -136,6 +136,11 @@ func (k *kubernetes) patch(op *node) {
 		return // "test" and "remove" bring nothing in
 	}
 	where, value := str(get(op, "path")), get(op, "value")
+	for _, key := range strings.Split(where, "/") {
+		if key == "labels" || key == "annotations" || key == "matchLabels" || key == "metadata" {
+			return
+		}
+	}
 	k.head, k.custom, k.group = "patch "+where, true, ""
 	key, list := patchKey(where)
 	switch {

@@ -1,0 +1,5 @@
+package parsers
+
+import "testing"
+
+func FuzzKubernetes(f *testing.F) { fuzzFormat(f, Kubernetes) }
