@@ -323,7 +323,7 @@ const (
 // only looked at (scanners, signers) are not among them.
 var actionInputs = map[string]map[string]input{
 	"addnab/docker-run-action":                      {"image": inputImage},
-	"akhilerm/tag-push-action":                      {"src": inputImage, "dst": inputOutputs},
+	"akhilerm/tag-push-action":                      {"dst": inputOutputs},
 	"azure/container-apps-deploy-action":            {"imageToDeploy": inputImage, "imageToBuild": inputOutputs},
 	"azure/k8s-deploy":                              {"images": inputImages},
 	"azure/webapps-deploy":                          {"images": inputImages},

@@ -1,0 +1,5 @@
+package parsers
+
+import "testing"
+
+func FuzzGitHub(f *testing.F) { fuzzFormat(f, GitHub) }

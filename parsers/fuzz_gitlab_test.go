@@ -1,0 +1,5 @@
+package parsers
+
+import "testing"
+
+func FuzzGitLab(f *testing.F) { fuzzFormat(f, GitLab) }
