@@ -115,8 +115,3 @@ func parseShell(p *Pass) {
 	}
 	p.shell(nil, outer)
 }
-
-// scanTemplate finds the "{{ … }}" of template engines.
-func scanTemplate(data []byte, i int) (variable, bool) {
-	return scanBetween(data, i, "{{", "}}", func([]byte) bool { return true })
-}
