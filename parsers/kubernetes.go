@@ -176,7 +176,7 @@ func (k *kubernetes) object(n *node) {
 		k.head += "/" + t.String()
 	}
 	version := str(get(n, "apiVersion"))
-	k.custom = !builtin(version)
+	k.custom = !builtin(version, kind)
 	k.group, _, _ = strings.Cut(version, "/")
 	if namesNoImages(k.group, kind) {
 		return
@@ -215,10 +215,15 @@ func (k *kubernetes) object(n *node) {
 	}
 }
 
-// builtin reports whether an API group is Kubernetes' own.
-func builtin(apiVersion string) bool {
+// builtin reports whether a kind of an API group is Kubernetes' own. OpenShift
+// once had its kinds in "v1" too.
+func builtin(apiVersion, kind string) bool {
 	group, _, ok := strings.Cut(apiVersion, "/")
 	if !ok {
+		switch kind {
+		case "ImageStream", "ImageStreamTag", "BuildConfig", "Build", "DeploymentConfig":
+			return false
+		}
 		return apiVersion == "v1"
 	}
 	switch strings.TrimSuffix(group, ".k8s.io") {
@@ -247,20 +252,44 @@ func (k *kubernetes) embedded(data *node, pointer string) {
 	}
 }
 
-// nestedObjects reads a string of manifests or of a JSON patch.
+// nestedObjects reads a string of manifests, of a JSON patch or of a pod's spec.
 func (k *kubernetes) nestedObjects(n *node, pointer string) bool {
 	if !isScalar(n) {
 		return false
 	}
 	text := []byte(str(n))
-	if !looksLikeManifest(text) && !looksLikeJSONManifest(text) && !(strings.HasPrefix(strings.TrimSpace(str(n)), "-") && isPatch(text)) {
+	parse := parseKubernetes
+	if isPodSpec(text) {
+		parse = parsePodSpec
+	} else if !looksLikeManifest(text) && !looksLikeJSONManifest(text) && !(strings.HasPrefix(strings.TrimSpace(str(n)), "-") && isPatch(text)) {
 		return false
 	}
 	if t, _ := k.doc.content(n); t != nil {
 		vars := k.templates()
-		k.pass.nested(t, k.head+" "+pointer, func(q *Pass) { q.vars = vars; parseKubernetes(q) })
+		k.pass.nested(t, k.head+" "+pointer, func(q *Pass) { q.vars = vars; parse(q) })
 	}
 	return true
+}
+
+// isPodSpec reports whether a text is the spec of a pod without an object
+// around it.
+func isPodSpec(data []byte) bool {
+	if !bytes.Contains(data, []byte("ontainers:")) || !bytes.Contains(data, []byte("image")) {
+		return false
+	}
+	keys := topKeys(data)
+	return (slices.Contains(keys, "containers") || slices.Contains(keys, "initContainers")) && !slices.Contains(keys, "kind")
+}
+
+func parsePodSpec(p *Pass) {
+	for _, d := range p.documents("image") {
+		k := &kubernetes{pass: p, doc: d, walked: map[walkKey]bool{}}
+		for key, v := range pairs(d.root) {
+			if !isScalar(v) {
+				k.walk(v, key.Value, key.Value, 0)
+			}
+		}
+	}
 }
 
 func looksLikeJSONManifest(data []byte) bool {
@@ -383,7 +412,7 @@ func (k *kubernetes) container(c *node, pointer string) {
 // argv reads a command line in which the object's own variables stand.
 func (k *kubernetes) argv(pointer string, lists ...*node) {
 	q := k.within(pointer)
-	q.vars = k.templates()
+	q.vars = templating{scan: k.scan, look: k.look}
 	q.argv(k.doc, lists...)
 }
 

@@ -198,7 +198,7 @@ func scanTekton(data []byte, i int) (variable, bool) {
 			return bytes.HasPrefix(name, []byte("params["))
 		}
 		switch string(context) {
-		case "params", "inputs", "outputs", "workspaces", "results", "context", "tasks", "steps", "step", "tt", "credentials":
+		case "params", "inputs", "outputs", "workspaces", "resources", "results", "context", "tasks", "steps", "step", "tt", "credentials":
 			return !bytes.ContainsAny(name, " \t\n")
 		}
 		return bytes.HasPrefix(name, []byte("params["))
