@@ -242,7 +242,7 @@ func isScriptInput(name string) bool {
 	name = strings.ToLower(name)
 	for _, word := range strings.FieldsFunc(name, func(c rune) bool { return c == '_' || c == '-' }) {
 		switch word {
-		case "script", "scripts", "run", "command", "commands", "cmd", "inlinescript", "install", "setup", "exec", "execute":
+		case "script", "scripts", "run", "command", "commands", "cmd", "inlinescript", "install", "setup", "exec", "execute", "test", "tests":
 			return true
 		}
 	}
@@ -256,14 +256,20 @@ func isBuildAction(name string) bool {
 		strings.Contains(name, "kaniko") || strings.Contains(name, "buildx")
 }
 
-// list reports each line, or each element between commas, as an image.
+// list reports each line, or each element between commas, as an image. Of
+// elements "key=value" only names are images ("name=acme/app,enable=true").
 func (g *github) list(t *source.Text, pointer string, role image.Role) {
 	at := 0
 	emit := func(end int) {
-		if item := t.Slice(at, end).Trim(); len(item.Data) > 0 && item.Data[0] != '#' && !bytes.Contains(item.Data, []byte("type=")) {
+		item := t.Slice(at, end).Trim()
+		at = end + 1
+		if bytes.HasPrefix(item.Data, []byte("name=")) {
+			item = item.Slice(len("name="), len(item.Data))
+		}
+		fixed, _, _ := bytes.Cut(item.Data, []byte("${{"))
+		if len(item.Data) > 0 && item.Data[0] != '#' && bytes.IndexByte(fixed, '=') < 0 {
 			g.pass.Use(found{text: item, values: expand(item, scanGitHub, g.look), role: role, pointer: pointer})
 		}
-		at = end + 1
 	}
 	for i := 0; i < len(t.Data); i++ {
 		if v, ok := scanGitHub(t.Data, i); ok && v.start == i {

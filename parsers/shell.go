@@ -364,9 +364,8 @@ func (s *script) elements(name string, index syntax.ArithmExpr) *binding {
 		if err != nil || i < 0 || i >= len(elements) {
 			return nil
 		}
-		one := *b
-		one.eval = func() []expr { return s.values(elements[i]) }
-		b = &one
+		b = &binding{name: b.name, class: b.class, file: b.file, region: b.region, def: b.def,
+			eval: func() []expr { return s.values(elements[i]) }}
 	}
 	return b
 }
