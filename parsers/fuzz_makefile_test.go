@@ -1,0 +1,5 @@
+package parsers
+
+import "testing"
+
+func FuzzMakefile(f *testing.F) { fuzzFormat(f, Makefile) }
