@@ -55,8 +55,16 @@ var kubernetesWords = []string{
 	"package", "bundle", "args", "command", "@sha256:",
 }
 
+// mayNameImages is the filter in front of the parser. Definitions of custom
+// resources are the largest documents of most trees, full of properties called
+// image, and name none.
+func mayNameImages(data []byte) bool {
+	return containsAny(data, kubernetesWords) &&
+		!bytes.Contains(data, []byte("\nkind: CustomResourceDefinition\n")) && !bytes.HasPrefix(data, []byte("kind: CustomResourceDefinition\n"))
+}
+
 func parseKubernetes(p *Pass) {
-	for _, d := range p.documents(kubernetesWords...) {
+	for _, d := range p.documentsWhere(mayNameImages) {
 		k := &kubernetes{pass: p, doc: d, walked: map[walkKey]bool{}}
 		k.top(d.root, 0)
 	}
