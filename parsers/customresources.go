@@ -23,6 +23,8 @@ func (k *kubernetes) customResource(kind string, n *node) {
 		k.helmChart(n)
 	case "Kustomization", "Component":
 		k.kustomization(n)
+	case "ImageTagTransformer":
+		k.kustomizeImage(get(n, "imageTag"), "imageTag")
 	case "Provider", "Function", "Configuration":
 		k.crossplanePackage(n)
 	case "Alertmanager", "Prometheus", "PrometheusAgent", "ThanosRuler":
@@ -279,85 +281,6 @@ func (k *kubernetes) report(s splitImage, pointer string) {
 	k.pass.split(k.doc, s, k.scan, k.look, found{pointer: strings.TrimSpace(k.head + " " + pointer)})
 }
 
-// values reads the values of a chart.
-func (k *kubernetes) values(n *node, pointer string) {
-	inner := *k
-	inner.custom = true
-	inner.chart(n, pointer, "", 0)
-}
-
-func (k *kubernetes) chart(n *node, pointer, key string, depth int) {
-	if depth > maxDepth || !k.first(n, key) {
-		return
-	}
-	for i, item := range items(n) {
-		if isScalar(item) {
-			k.element(key, item, pointer+pointerIndex(i))
-		} else {
-			k.chart(item, pointer+pointerIndex(i), key, depth+1)
-		}
-	}
-	if !isMapping(n) {
-		return
-	}
-	if isObject(n) {
-		k.walk(n, pointer, key, depth)
-		return
-	}
-	repository := firstScalar(n, "repository")
-	switch lower := strings.ToLower(key); {
-	case repository != nil && (strings.HasSuffix(lower, "image") || firstScalar(n, "tag", "digest") != nil || get(n, "registry") != nil || get(n, "pullPolicy") != nil):
-		if k.imageMap(n, pointer) {
-			return
-		}
-	case firstScalar(n, "tag") != nil && firstScalar(n, "name", "image") != nil && (strings.HasSuffix(lower, "image") || get(n, "registry") != nil):
-		if k.imageMap(n, pointer) {
-			return
-		}
-	}
-	image := get(n, "image")
-	split := isScalar(image) && k.plausible(image) && k.split(n, image, pointer)
-	for name, v := range pairs(n) {
-		switch at := pointer + "." + name.Value; {
-		case isMerge(name):
-		case !isScalar(v):
-			k.chart(v, at, name.Value, depth+1)
-		case name.Value == "image":
-			if !split && k.plausible(v) {
-				k.image(v, found{pointer: at})
-			}
-		case strings.HasSuffix(strings.ToLower(key), "images"):
-			k.element(key, v, at)
-		default:
-			k.scalar(name.Value, v, at)
-		}
-	}
-	for i, v := range items(get(n, "env")) {
-		k.variable(str(get(v, "name")), get(v, "value"), pointer+".env"+pointerIndex(i)+".value")
-	}
-	for name, v := range pairs(get(n, "env")) {
-		if isScalar(v) {
-			k.variable(name.Value, v, pointer+".env."+name.Value)
-		}
-	}
-}
-
-// valuesText reads the values of a chart in a string.
-func (k *kubernetes) valuesText(n *node, pointer string) {
-	t, _ := k.doc.content(n)
-	if t == nil {
-		return
-	}
-	q := k.within(pointer)
-	group := k.group
-	q.nested(t, "", func(q *Pass) {
-		for _, d := range q.documents("image", "Image", "repository") {
-			inner := &kubernetes{pass: q, doc: d, group: group, walked: map[walkKey]bool{}}
-			inner.values(d.root, "values")
-		}
-	})
-}
-
 // helmRelease reads Flux's "values"
 // (https://fluxcd.io/flux/components/helm/helmreleases/#values).
 func (k *kubernetes) helmRelease(n *node) {
@@ -398,30 +321,6 @@ func (k *kubernetes) argoKustomize(n *node, pointer string) {
 			t = t.Slice(at+1, len(t.Data))
 		}
 		k.pass.Use(found{text: t, values: expand(t, k.scan, k.look), pointer: k.head + " " + pointer + ".images" + pointerIndex(i)})
-	}
-}
-
-// kustomization reads the "images" of kustomize and of Flux' Kustomization
-// (https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/images/,
-// https://fluxcd.io/flux/components/kustomize/kustomizations/#images).
-func (k *kubernetes) kustomization(n *node) {
-	k.kustomizeImages(get(n, "images"), "images")
-	k.kustomizeImages(at(n, "spec", "images"), "spec.images")
-}
-
-func (k *kubernetes) kustomizeImages(list *node, pointer string) {
-	for i, item := range items(list) {
-		name, key := get(item, "name"), ".name"
-		if v := firstScalar(item, "newName"); v != nil {
-			name, key = v, ".newName"
-		}
-		tag := firstScalar(item, "newTag")
-		digest := get(item, "digest")
-		if tag == nil && str(digest) == "" && key == ".name" {
-			continue // changes nothing
-		}
-		k.report(splitImage{name: name, tag: tag, digest: digest, untagged: "the tag in the resources", owner: item, digestKey: "digest"},
-			pointer+pointerIndex(i)+key)
 	}
 }
 

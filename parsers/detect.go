@@ -45,21 +45,10 @@ func dataName(name string) string {
 func topKeys(data []byte) []string {
 	var keys []string
 	indent := -1
-	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
 	for len(data) > 0 {
-		line := data
-		if i := bytes.IndexByte(data, '\n'); i >= 0 {
-			line, data = data[:i], data[i+1:]
-		} else {
-			data = nil
-		}
-		if indent == 0 && len(line) > 0 && (line[0] == ' ' || line[0] == '\t') {
-			continue // most lines, and this runs on every YAML file of a tree
-		}
-		t := line
-		for len(t) > 0 && (t[0] == ' ' || t[0] == '\t') {
-			t = t[1:]
-		}
+		var line []byte
+		line, data, _ = bytes.Cut(data, []byte{'\n'})
+		t := bytes.TrimLeft(line, " \t\xef\xbb\xbf")
 		if len(t) == 0 || t[0] == '#' || t[0] == '-' && !bytes.HasPrefix(t, []byte("- ")) || t[0] == '%' {
 			continue
 		}

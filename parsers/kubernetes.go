@@ -55,16 +55,8 @@ var kubernetesWords = []string{
 	"package", "bundle", "args", "command", "@sha256:",
 }
 
-// mayNameImages is the filter in front of the parser. Definitions of custom
-// resources are the largest documents of most trees, full of properties called
-// image, and name none.
-func mayNameImages(data []byte) bool {
-	return containsAny(data, kubernetesWords) &&
-		!bytes.Contains(data, []byte("\nkind: CustomResourceDefinition\n")) && !bytes.HasPrefix(data, []byte("kind: CustomResourceDefinition\n"))
-}
-
 func parseKubernetes(p *Pass) {
-	for _, d := range p.documentsWhere(mayNameImages) {
+	for _, d := range p.documents(kubernetesWords...) {
 		k := &kubernetes{pass: p, doc: d, walked: map[walkKey]bool{}}
 		k.top(d.root, 0)
 	}
@@ -385,7 +377,7 @@ func (k *kubernetes) walk(n *node, pointer, key string, depth int) {
 // within is the pass for what stands at a pointer of this object.
 func (k *kubernetes) within(pointer string) *Pass {
 	q := *k.pass
-	q.pointer = joinPointer(q.pointer, k.head+" "+pointer)
+	q.pointer = joinPointer(q.pointer, strings.TrimSpace(k.head+" "+pointer))
 	return &q
 }
 

@@ -104,6 +104,8 @@ type Problem struct {
 type Result struct {
 	Uses     []image.Use // in the order of the file
 	Problems []Problem
+	// Overlay is what a kustomization says of other files; nil of other files.
+	Overlay *Overlay
 }
 
 // Parse reads f as format. It never fails: what can't be read is a problem of
@@ -158,7 +160,7 @@ func (p *Pass) nested(text *source.Text, prefix string, parse func(*Pass)) {
 		return
 	}
 	q := *p
-	q.Text, q.depth, q.pointer = text, p.depth+1, joinPointer(p.pointer, prefix)
+	q.Text, q.depth, q.pointer = text, p.depth+1, joinPointer(p.pointer, strings.TrimSpace(prefix))
 	q.guard(func() { parse(&q) })
 }
 

@@ -1,0 +1,5 @@
+package parsers
+
+import "testing"
+
+func FuzzKustomize(f *testing.F) { fuzzFormat(f, Kustomize) }
