@@ -22,7 +22,19 @@ type word struct {
 	// quoted is set where the word stays one word whatever the value:
 	// "$IMAGE", but neither $IMAGE nor "$@" nor "${opts[@]}".
 	quoted bool
+	// holds is what the value is known to be, where one expansion is all of
+	// the word.
+	holds holdKind
 }
+
+// holdKind is what an expansion gives.
+type holdKind uint8
+
+const (
+	holdsAnything holdKind = iota
+	holdsOperand           // a word that is no option
+	holdsOptions           // options, if anything: ${X:+-v "$X"}
+)
 
 // operand is a word, or a part of one, that names an image.
 type operand struct {
@@ -187,6 +199,7 @@ func (r *commandReader) arguments(call *invocation, at, depth int) {
 			return
 		case isOption(text):
 			i = r.option(call, i)
+		case r.words[i].holds == holdsOptions:
 		case p.plus && len(text) > 1 && text[0] == '+': // bash +e
 		case len(call.commands) > 0:
 			if sub := call.find(text); sub != nil {
@@ -613,8 +626,11 @@ func isPort(s string) bool {
 //     bare word is the command: "docker run $1 cat /etc/passwd".
 func (r *commandReader) holdsOptions(call *invocation, p *pattern, found, i int) bool {
 	w := r.words[i]
+	if w.holds == holdsOperand {
+		return false
+	}
 	if p.tail != tailCommand || found >= len(p.fixed) || p.fixed[found].kind != useImage {
-		return hint(w.name) == hintOptions && wholly(w) && i+1 < len(r.words) && p.takesImages
+		return hint(w.name) == hintOptions && wholly(w) && (i+1 < len(r.words) || found > 0) && p.takesImages
 	}
 	if !wholly(w) || w.quoted {
 		return false

@@ -343,6 +343,9 @@ const engineOptions = "config: c: context: D debug H: host: l: log-level: tls tl
 	"a: address: n: namespace: snapshotter: cni-path: cni-netconfpath: data-root: hosts-dir: host-gateway-ip: bridge-ip: " +
 	"debug-full experimental insecure-registry kube-hide-dupe userns-remap: "
 
+// gcloudOptions stand in front of the group of gcloud.
+const gcloudOptions = "project: q quiet account: verbosity: "
+
 // engines are docker and the programs with its command line. Sources of tag,
 // of manifest lists and of "imagetools create" are names of what was built or
 // pulled before, as are the operands of save, rmi, inspect and the like.
@@ -377,6 +380,7 @@ func engines() []*command {
 		{names: "container", commands: []*command{run, exec, commit}},
 		{names: "builder", commands: []*command{build}},
 		{names: "farm", commands: []*command{build}},
+		{names: "unshare", options: "rootless-netns", operands: "command"},
 		{names: "pod", commands: []*command{{names: "create", options: runOptions + "infra infra-image:pull infra-command: infra-name: infra-conmon-pidfile: share: share-parent exit-policy:"}}},
 		{names: "service", commands: []*command{
 			{names: "create", options: serviceOptions, operands: "pull command"},
@@ -389,7 +393,14 @@ func engines() []*command {
 		pull, push,
 		{names: "build bud build-using-dockerfile", options: buildOptions, operands: "context"},
 	}}
-	return []*command{engine, buildah, compose}
+	// "gcloud docker -- push x", as it was until 2020
+	// (https://cloud.google.com/container-registry/docs/support/deprecation-notices).
+	gcloud := &command{names: "gcloud", options: gcloudOptions, commands: []*command{
+		{names: "docker", options: "a authorize-only s: server: docker-host:", commands: engine.commands},
+		{names: "compute", commands: []*command{
+			{names: "ssh", options: "command:script zone: ssh-key-file: ssh-flag: strict-host-key-checking: tunnel-through-iap internal-ip container: plain force-key-file-overwrite worker:", operands: "-*"}}},
+	}}
+	return []*command{engine, buildah, compose, gcloud}
 }
 
 func composeCommand() *command {
@@ -663,8 +674,6 @@ func shells() []*command {
 		{names: "ssh", options: "4 6 A a C f G g K k M N n q s T t V v X x Y y B: b: c: D: E: e: F: I: i: J: L: l: m: O: o: P: p: Q: R: S: W: w:", operands: "- remote"},
 		{names: "nix-shell", options: "run:script command:script p: packages: pure A: I: attr:", operands: "-*"},
 		{names: "vagrant", commands: []*command{{names: "ssh", options: "c:script command:script p plain no-tty", operands: "-*"}}},
-		{names: "gcloud", options: "project: q quiet account: verbosity:", commands: []*command{{names: "compute", commands: []*command{
-			{names: "ssh", options: "command:script zone: ssh-key-file: ssh-flag: strict-host-key-checking: tunnel-through-iap internal-ip container: plain force-key-file-overwrite worker:", operands: "-*"}}}}},
 	}
 }
 

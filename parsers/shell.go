@@ -270,7 +270,7 @@ func (s *script) collect() {
 				s.define(w.Name.Value, classLoop, w.Name, func() []expr {
 					var all []expr
 					for _, item := range items {
-						all = append(all, s.values(item)...)
+						all = append(all, s.fields(item)...)
 					}
 					return all
 				})
@@ -389,6 +389,51 @@ func (s *script) values(w *syntax.Word) []expr {
 		} else {
 			out = product(out, []expr{literal(p.text)})
 		}
+	}
+	return out
+}
+
+// fields are the texts that a word gives after the shell has split it at the
+// blanks of its expansions.
+func (s *script) fields(w *syntax.Word) []expr {
+	values := s.values(w)
+	if len(w.Parts) != 1 {
+		return values
+	}
+	if _, quoted := w.Parts[0].(*syntax.DblQuoted); quoted {
+		return values
+	}
+	var out []expr
+	for _, e := range values {
+		if len(e) != 1 || len(e[0].chain) == 0 || !strings.ContainsAny(e[0].text, spaces) {
+			out = append(out, e)
+			continue
+		}
+		for _, at := range fieldSpans(e[0].text) {
+			field := e[0]
+			field.text = field.text[at[0]:at[1]]
+			if field.exact {
+				field.span = source.Span{Start: field.span.Start + at[0], End: field.span.Start + at[1]}
+			}
+			out = append(out, expr{field})
+		}
+	}
+	return out
+}
+
+// fieldSpans are the bounds of the words of a text.
+func fieldSpans(text string) [][2]int {
+	var out [][2]int
+	for at := 0; at < len(text); {
+		start := at + len(text[at:]) - len(strings.TrimLeft(text[at:], spaces))
+		end := start
+		for end < len(text) && strings.IndexByte(spaces, text[end]) < 0 {
+			end++
+		}
+		if end > start {
+			out = append(out, [2]int{start, end})
+		}
+		at = end
 	}
 	return out
 }
@@ -752,12 +797,64 @@ func (s *script) word(w *syntax.Word) shellWord {
 	out.text = b.String()
 	if len(out.parts) == 1 {
 		out.name = out.parts[0].name
+		out.holds = holds(out.parts[0], w)
 	}
 	if len(w.Parts) == 1 {
 		_, double := w.Parts[0].(*syntax.DblQuoted)
 		out.quoted = double && out.name != "@" && !strings.HasSuffix(out.name, "[@]")
 	}
 	return out
+}
+
+// holds is what the one expansion that a word consists of gives.
+func holds(p part, w *syntax.Word) holdKind {
+	if !p.opaque {
+		return holdsAnything
+	}
+	if len(w.Parts) == 1 {
+		if e, ok := w.Parts[0].(*syntax.ParamExp); ok && e.Exp != nil && (e.Exp.Op == syntax.AlternateUnset || e.Exp.Op == syntax.AlternateUnsetOrNull) {
+			if startsOption(e.Exp.Word) {
+				return holdsOptions
+			}
+			return holdsAnything
+		}
+	}
+	operands, options := 0, 0
+	for _, e := range p.exprs {
+		switch text := e.text(); {
+		case len(e.missing()) > 0 || text == "" || strings.ContainsAny(text, spaces) && text[0] != '-':
+			return holdsAnything
+		case text[0] == '-':
+			options++
+		default:
+			operands++
+		}
+	}
+	switch {
+	case operands > 0 && options == 0:
+		return holdsOperand
+	case options > 0 && operands == 0:
+		return holdsOptions
+	}
+	return holdsAnything
+}
+
+// startsOption reports whether a word begins with "-", quoted or not.
+func startsOption(w *syntax.Word) bool {
+	if w == nil || len(w.Parts) == 0 {
+		return false
+	}
+	first := w.Parts[0]
+	if q, ok := first.(*syntax.DblQuoted); ok && len(q.Parts) > 0 {
+		first = q.Parts[0]
+	}
+	switch first := first.(type) {
+	case *syntax.Lit:
+		return strings.HasPrefix(first.Value, "-")
+	case *syntax.SglQuoted:
+		return strings.HasPrefix(first.Value, "-")
+	}
+	return false
 }
 
 // command reads one call; report is false for a second look at it.
@@ -806,11 +903,8 @@ func (s *script) engine(w shellWord) bool {
 			return true
 		}
 		for _, name := range e.missing() {
-			name = strings.ToUpper(name)
-			for _, known := range []string{"DOCKER", "PODMAN", "ENGINE", "CONTAINER_TOOL", "CONTAINER_CLI", "CONTAINER_RUNTIME", "CONTAINER_CMD", "OCI_BIN"} {
-				if strings.Contains(name, known) {
-					return true
-				}
+			if programNamed(name) == programs()["docker"] {
+				return true
 			}
 		}
 	}
