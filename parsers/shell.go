@@ -2,6 +2,7 @@ package parsers
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -67,7 +68,7 @@ func parseTexts(texts []*source.Text, scan scanner) []parsedText {
 	parser := syntax.NewParser(syntax.Variant(syntax.LangBash))
 	if len(texts) > 1 {
 		joined := source.Join("\n", texts...)
-		if file, err := parser.Parse(bytes.NewReader(maskScript(joined.Data, scan)), ""); err == nil {
+		if file, err := parseScript(parser, maskScript(joined.Data, scan)); err == nil {
 			return []parsedText{{joined, file}}
 		}
 	}
@@ -75,7 +76,7 @@ func parseTexts(texts []*source.Text, scan scanner) []parsedText {
 	var out []parsedText
 	for _, t := range texts {
 		masked := maskScript(t.Data, scan)
-		file, err := parser.Parse(bytes.NewReader(masked), "")
+		file, err := parseScript(parser, masked)
 		if err == nil {
 			out = append(out, parsedText{t, file})
 			continue
@@ -95,12 +96,23 @@ func parseTexts(texts []*source.Text, scan scanner) []parsedText {
 			if !containsAny(line, shellWords) && bytes.IndexByte(line, '=') < 0 {
 				return
 			}
-			if file, _ := lenient.Parse(bytes.NewReader(line), ""); file != nil {
+			if file, _ := parseScript(lenient, line); file != nil {
 				out = append(out, parsedText{t.Slice(start+from, start+to), file})
 			}
 		})
 	}
 	return out
+}
+
+// parseScript is the tree of a script, or as much of it as stands before an
+// error. The parser panics where it recovers from an error in front of "[".
+func parseScript(parser *syntax.Parser, data []byte) (file *syntax.File, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			file, err = nil, fmt.Errorf("parse script: %v", r)
+		}
+	}()
+	return parser.Parse(bytes.NewReader(data), "")
 }
 
 // eachCommandLine gives the bounds of the lines of a script, a line that a
