@@ -2,11 +2,12 @@ package parsers
 
 import (
 	"bytes"
+	"iter"
 	"path"
 	"slices"
 	"strings"
 
-	"github.com/compose-spec/compose-go/v2/template"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
 
 	"github.com/digestlint/digestlint/image"
 	"github.com/digestlint/digestlint/source"
@@ -28,102 +29,249 @@ func detectCompose(name string, data []byte) Certainty {
 		return No
 	}
 	named := strings.Contains(strings.ToLower(path.Base(name)), "compose")
-	if !bytes.Contains(data, []byte("services")) {
-		if named && composeV1(data) {
-			return Likely
-		}
+	if !named && !bytes.Contains(data, []byte("services")) {
 		return No
 	}
 	keys := topKeys(data)
-	if !slices.Contains(keys, "services") {
-		if named && (slices.Contains(keys, "include") || composeV1(data)) {
-			return Likely
-		}
-		return No
-	}
-	if named {
+	switch {
+	case slices.Contains(keys, "apiVersion"):
+		return No // a manifest of "docker-compose" as a package or a chart
+	case named && (slices.Contains(keys, "services") || slices.Contains(keys, "jobs") || flowServices(data)):
 		return Path
-	}
-	for _, k := range keys {
-		switch k {
-		case "version", "services", "volumes", "networks", "secrets", "configs", "name", "include", "models":
-		default:
-			if !strings.HasPrefix(k, "x-") {
-				return No
-			}
-		}
-	}
-	if containsAny(data, []string{"image:", "build:", `"image"`, `"build"`}) {
+	case named && (slices.Contains(keys, "include") || composeV1(data)):
+		return Likely
+	case stackFile(keys) && composeServices(data):
 		return Content
 	}
 	return No
 }
 
+// flowServices reports whether a text is a flow mapping, JSON maybe, with the
+// key "services".
+func flowServices(data []byte) bool {
+	data = bytes.TrimLeft(data, " \t\r\n\xef\xbb\xbf")
+	return bytes.HasPrefix(data, []byte{'{'}) && !bytes.HasPrefix(data, []byte("{{")) && containsAny(data, []string{"services:", `services"`})
+}
+
+// composeKeys are the top-level elements
+// (https://github.com/compose-spec/compose-spec/blob/main/schema/compose-spec.json).
+var composeKeys = []string{"version", "name", "include", "services", "models", "networks", "volumes", "secrets", "configs", "jobs"}
+
+// stackFile reports whether a file has the top-level keys of a Compose file,
+// "services" among them, and no other.
+func stackFile(keys []string) bool {
+	return slices.Contains(keys, "services") && !slices.ContainsFunc(keys, func(k string) bool {
+		return !slices.Contains(composeKeys, k) && !strings.HasPrefix(k, "x-")
+	})
+}
+
+// composeServices reports whether what stands below "services" looks like
+// Compose: an "image" or "build" in a mapping of each service's own, as against
+// the lists of CI services and the definitions of dependency injection.
+func composeServices(data []byte) bool {
+	_, below, ok := cutKey(data, "services")
+	if !ok {
+		return false
+	}
+	depth := []int{}
+	for len(below) > 0 {
+		var line []byte
+		line, below, _ = bytes.Cut(below, []byte{'\n'})
+		text := bytes.TrimLeft(line, " \t")
+		indent := len(line) - len(text)
+		if len(bytes.TrimSpace(text)) == 0 || text[0] == '#' {
+			continue
+		}
+		for len(depth) > 0 && depth[len(depth)-1] >= indent {
+			depth = depth[:len(depth)-1]
+		}
+		if indent == 0 && text[0] != '{' && text[0] != '}' && text[0] != '"' {
+			return false // the next top-level key
+		}
+		depth = append(depth, indent)
+		switch key := lineKey(text); {
+		case len(depth) == 2 && (key == "image" || key == "build"):
+			return true
+		case containsAny(text, []string{"image:", "build:", `"image"`, `"build"`}) && bytes.ContainsAny(text, "{"):
+			return true // a flow mapping
+		case len(depth) == 1 && text[0] == '-':
+			return false
+		}
+	}
+	return false
+}
+
+// cutKey is a text before and behind the line of a top-level key.
+func cutKey(data []byte, key string) (before, behind []byte, ok bool) {
+	for at := 0; at < len(data); {
+		end := lineEnd(data, at)
+		line := data[at:end]
+		if lineKey(bytes.TrimLeft(line, "\xef\xbb\xbf{ \t")) == key {
+			i := bytes.IndexByte(line, ':')
+			return data[:at], data[at+i+1:], true
+		}
+		at = end + 1
+	}
+	return data, nil, false
+}
+
 // composeV1 reports whether a text looks like a file of services without a
 // "services" key.
 func composeV1(data []byte) bool {
-	keys := topKeys(data)
-	return len(keys) > 0 && !slices.Contains(keys, "apiVersion") && containsAny(data, []string{" image:", " build:"})
+	return len(topKeys(data)) > 0 && containsAny(data, []string{" image:", " build:", "\timage:"})
 }
 
 // compose is one Compose file being read.
 type compose struct {
 	pass *Pass
 	doc  *document
-	env  map[string]*binding
+	env  func(name string) *binding
+	// builds are the image nodes of services that are built here: they name
+	// the result.
+	builds map[*node]bool
+	// partner is the file that Compose merges with this one unasked, and
+	// override is set when this is the one that overrides.
+	partner  *source.File
+	override bool
+	others   map[string]*node // services of other files, by path
 }
 
 func parseCompose(p *Pass) {
-	c := &compose{pass: p, env: p.dotEnv()}
+	c := &compose{pass: p, env: p.dotEnv(), builds: map[*node]bool{}, others: map[string]*node{}}
+	c.partner, c.override = p.composePartner()
 	for _, d := range p.documents("image", "build", "docker") {
 		c.doc = d
-		services := get(d.root, "services")
-		if services == nil {
-			services = d.root
-		}
-		for name, service := range pairs(services) {
-			if isMapping(service) {
-				c.service(name.Value, service)
+		for at, services := range workloads(d.root) {
+			for key, service := range entries(services) {
+				if isMapping(service) && c.built(key.Value, service, services, 0) {
+					c.builds[c.imageOf(service, services, 0)] = true
+				}
+			}
+			for key, service := range entries(services) {
+				if isMapping(service) {
+					c.service(at+"."+d.keyText(key), key.Value, service)
+				}
 			}
 		}
 	}
 }
 
-// dotEnv is the variables of the ".env" beside the file
-// (https://docs.docker.com/compose/how-tos/environment-variables/variable-interpolation/#env-file-syntax).
-func (p *Pass) dotEnv() map[string]*binding {
-	f := p.open(".env")
+// workloads yields the mappings of services in a file with their keys:
+// "services" and "jobs", or the whole of a version 1 file.
+func workloads(root *node) iter.Seq2[string, *node] {
+	return func(yield func(string, *node) bool) {
+		services, jobs := get(root, "services"), get(root, "jobs")
+		switch {
+		case !isMapping(services) && !isMapping(jobs):
+			yield("services", root)
+		case yield("services", services):
+			yield("jobs", jobs)
+		}
+	}
+}
+
+// attribute is an attribute of a service, or nil where there is none, it is
+// null or an override file takes it back with "!reset"
+// (https://github.com/compose-spec/compose-spec/blob/main/13-merge.md#reset-value).
+func attribute(service *node, key string) *node {
+	n := get(service, key)
+	if n == nil || n.Tag == "!reset" || null(n) {
+		return nil
+	}
+	return n
+}
+
+// imageOf is the node that names the image of a service: its own, or the one of
+// a service that it extends in the same file.
+func (c *compose) imageOf(service, services *node, depth int) *node {
+	if n := attribute(service, "image"); n != nil || depth > maxAliases {
+		return n
+	}
+	name, file := extended(service)
+	base := get(services, name)
+	if file != "" || !isMapping(base) {
+		return nil
+	}
+	return c.imageOf(base, services, depth+1)
+}
+
+// built reports whether a service is built: it says so itself, or one that it
+// extends, or the file that overrides does.
+func (c *compose) built(name string, service, services *node, depth int) bool {
+	if attribute(service, "build") != nil {
+		return true
+	}
+	if get(service, "build") != nil || depth > maxAliases {
+		return false // taken back
+	}
+	if c.override && depth == 0 && attribute(get(c.servicesOf(c.partner), name), "build") != nil {
+		return true
+	}
+	base, file := extended(service)
+	if base == "" {
+		return false
+	}
+	if file != "" {
+		services = c.servicesOf(c.pass.open(file))
+	}
+	extends := get(services, base)
+	return isMapping(extends) && c.built(base, extends, services, depth+1)
+}
+
+// extended is the service that a service extends, and the file that it stands
+// in, empty for the same
+// (https://github.com/compose-spec/compose-spec/blob/main/05-services.md#extends).
+func extended(service *node) (name, file string) {
+	n := attribute(service, "extends")
+	if isScalar(n) {
+		return str(n), ""
+	}
+	return str(get(n, "service")), str(get(n, "file"))
+}
+
+// servicesOf is the services of another file, or nil.
+func (c *compose) servicesOf(f *source.File) *node {
 	if f == nil {
 		return nil
 	}
-	env := map[string]*binding{}
-	whole := source.Whole(f)
-	for n := 1; n <= f.Lines(); n++ {
-		start := f.Offset(n)
-		line := f.Line(n)
-		eq := bytes.IndexByte(line, '=')
-		if t := bytes.TrimSpace(line); eq < 0 || len(t) == 0 || t[0] == '#' {
-			continue
-		}
-		name := strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(string(line[:eq])), "export "))
-		value := whole.Slice(start+eq+1, start+len(line)).Trim()
-		scan := scanner(scanDollar)
-		switch quoted := unquote(value); {
-		case quoted != value:
-			if value.Data[0] == '\'' {
-				scan = noVariables
-			}
-			value = quoted
-		default:
-			if i := bytes.Index(value.Data, []byte(" #")); i >= 0 {
-				value = value.Slice(0, i).Trim()
+	services, ok := c.others[f.Path]
+	if !ok {
+		q := Pass{Text: source.Whole(f), format: c.pass.format, out: &Result{}, seen: map[useKey]bool{}}
+		for _, d := range q.documents("build") {
+			if services == nil {
+				services = get(d.root, "services")
 			}
 		}
-		def := source.Span{Start: start, End: start + eq}
-		env[name] = &binding{name: name, class: classDotEnv, file: f, def: def, region: source.Span{End: len(f.Data)},
-			eval: func() []expr { return expand(value, scan, func(n string) *binding { return env[n] }) }}
+		c.others[f.Path] = services
 	}
-	return env
+	return services
+}
+
+// composePartner is the file that Compose merges with this one unless it is
+// told otherwise: "compose.override.yaml" for "compose.yaml" and the reverse
+// (https://docs.docker.com/compose/how-tos/multiple-compose-files/merge/).
+func (p *Pass) composePartner() (f *source.File, override bool) {
+	if p.depth > 0 {
+		return nil, false
+	}
+	base := path.Base(p.Text.File.Path)
+	stem, ok := strings.CutSuffix(base, ".yaml")
+	if !ok {
+		stem, ok = strings.CutSuffix(base, ".yml")
+	}
+	stem, override = strings.CutSuffix(stem, ".override")
+	if !ok || stem != "compose" && stem != "docker-compose" {
+		return nil, false
+	}
+	if !override {
+		stem += ".override"
+	}
+	for _, ext := range []string{".yaml", ".yml"} {
+		if f := p.open(stem + ext); f != nil {
+			return f, override
+		}
+	}
+	return nil, override
 }
 
 // look is the binding of a variable: an outer script's, else the ".env" file's.
@@ -131,10 +279,15 @@ func (c *compose) look(name string) *binding {
 	if b := c.pass.look(name); b != nil {
 		return b
 	}
-	if b := c.env[name]; b != nil {
-		return b
+	return c.env(name)
+}
+
+// scan finds the variables of Compose, behind those of an outer format.
+func (c *compose) scan(data []byte, i int) (variable, bool) {
+	if c.pass.vars.scan != nil {
+		return firstOf(c.pass.vars.scan, scanCompose)(data, i)
 	}
-	return nil
+	return scanCompose(data, i)
 }
 
 // image reports a scalar in which Compose interpolates.
@@ -142,75 +295,101 @@ func (c *compose) image(n *node, f found) {
 	c.pass.image(c.doc, n, c.scan, c.look, f)
 }
 
-// scan is how Compose writes variables; what an operator means that has no
-// place of its own is asked of Compose itself.
-func (c *compose) scan(data []byte, i int) (variable, bool) {
-	v, ok := c.pass.scanner()(data, i)
-	if ok && v.op != "" && v.word == [2]int{} {
-		v.compute = func() (string, bool) { return c.substitute(string(data[v.start:v.end])) }
-	}
-	return v, ok
-}
-
-// substitute interpolates as Compose does.
-func (c *compose) substitute(text string) (string, bool) {
-	known := true
-	get := func(name string) (string, bool) {
-		if b := c.look(name); b != nil {
-			if texts := b.texts(); len(texts) > 0 && len(texts[0].missing()) == 0 {
-				return texts[0].text(), true
-			}
+func (c *compose) service(pointer, name string, s *node) {
+	build := attribute(s, "build")
+	if n := attribute(s, "image"); n != nil {
+		f := found{pointer: pointer + ".image"}
+		switch {
+		case c.builds[n]:
+			f.role = image.Output
+		case !c.override && attribute(get(c.servicesOf(c.partner), name), "build") != nil:
+			f.site = &image.Site{Safety: image.Refused,
+				Reason: path.Base(c.partner.Path) + " builds this service, and a build can't be given a name with a digest"}
 		}
-		known = false
-		return "", false
-	}
-	out, err := template.SubstituteWithOptions(text, get, template.WithoutLogging)
-	return out, err == nil && known
-}
-
-func (c *compose) service(name string, s *node) {
-	pointer := "services." + name
-	build := get(s, "build")
-	role := image.Pull
-	if build != nil && !null(build) {
-		role = image.Output
-	}
-	if n := get(s, "image"); n != nil {
-		c.image(n, found{role: role, pointer: pointer + ".image"})
+		c.image(n, f)
 	}
 	c.build(pointer+".build", build)
-	for i, v := range items(get(s, "volumes")) {
-		if str(get(v, "type")) == "image" {
-			if n := get(v, "source"); n != nil {
-				c.image(n, found{pointer: pointer + ".volumes" + pointerIndex(i) + ".source"})
-			}
+	c.volumes(pointer, s)
+	for i, hook := range items(attribute(s, "pre_start")) {
+		hookPointer := pointer + ".pre_start" + pointerIndex(i)
+		if n := attribute(hook, "image"); n != nil {
+			c.image(n, found{pointer: hookPointer + ".image"})
 		}
+		c.volumes(hookPointer, hook)
+		c.pass.command(c.doc, get(hook, "command"), hookPointer+".command")
 	}
 	for _, key := range []string{"command", "entrypoint"} {
 		c.pass.command(c.doc, get(s, key), pointer+"."+key)
 	}
 }
 
+// volumes reads the images that a container mounts
+// (https://github.com/compose-spec/compose-spec/blob/main/05-services.md#volumes).
+func (c *compose) volumes(pointer string, s *node) {
+	for i, v := range items(attribute(s, "volumes")) {
+		if str(get(v, "type")) != "image" {
+			continue
+		}
+		if n := get(v, "source"); n != nil {
+			c.image(n, found{pointer: pointer + ".volumes" + pointerIndex(i) + ".source"})
+		}
+	}
+}
+
+// build reads what a build is based on and the names that it gives
+// (https://github.com/compose-spec/compose-spec/blob/main/build.md).
 func (c *compose) build(pointer string, build *node) {
 	if n := get(build, "dockerfile_inline"); n != nil {
 		if t, _ := c.doc.content(n); t != nil {
-			c.pass.nested(t, pointer+".dockerfile_inline", parseDockerfile)
+			c.pass.nested(unescapeDollars(t), pointer+".dockerfile_inline", parseDockerfile)
 		}
 	}
+	for i, n := range items(get(build, "tags")) {
+		c.image(n, found{role: image.Output, pointer: pointer + ".tags" + pointerIndex(i)})
+	}
 	contexts := get(build, "additional_contexts")
-	for key, v := range pairs(contexts) {
-		if strings.HasPrefix(str(v), "docker-image://") {
+	for key, v := range entries(contexts) {
+		if strings.HasPrefix(str(v), imageScheme) {
 			c.image(v, found{pointer: pointer + ".additional_contexts." + key.Value})
 		}
 	}
 	for i, n := range items(contexts) {
-		t, _ := c.doc.content(n)
+		t, links := c.doc.content(n)
 		if t == nil {
 			continue
 		}
-		if at := bytes.Index(t.Data, []byte("=docker-image://")); at >= 0 {
-			ref := t.Slice(at+len("=docker-image://"), len(t.Data))
-			c.pass.Use(found{text: ref, values: expand(ref, c.scan, c.look), pointer: pointer + ".additional_contexts" + pointerIndex(i)})
+		_, context, _ := bytes.Cut(t.Data, []byte{'='})
+		if !bytes.HasPrefix(context, []byte(imageScheme)) {
+			continue
 		}
+		ref := t.Slice(len(t.Data)-len(context)+len(imageScheme), len(t.Data))
+		f := found{text: ref, values: readThrough(links, expand(ref, c.scan, c.look)), pointer: pointer + ".additional_contexts" + pointerIndex(i)}
+		if n.Kind == yaml.AliasNode {
+			f.text = c.doc.aliasText(n)
+		}
+		c.pass.Use(f)
 	}
+}
+
+// imageScheme starts a build context that is an image.
+const imageScheme = "docker-image://"
+
+// unescapeDollars is a text as Compose hands it on: "$$" is "$".
+func unescapeDollars(t *source.Text) *source.Text {
+	if !bytes.Contains(t.Data, []byte("$$")) {
+		return t
+	}
+	b := source.NewBuilder(t)
+	at := 0
+	for {
+		i := bytes.Index(t.Data[at:], []byte("$$"))
+		if i < 0 {
+			break
+		}
+		b.Copy(at, at+i)
+		b.Put("$", at+i, at+i+2)
+		at += i + 2
+	}
+	b.Copy(at, len(t.Data))
+	return b.Text()
 }

@@ -45,10 +45,11 @@ func dataName(name string) string {
 func topKeys(data []byte) []string {
 	var keys []string
 	indent := -1
+	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
 	for len(data) > 0 {
 		var line []byte
 		line, data, _ = bytes.Cut(data, []byte{'\n'})
-		t := bytes.TrimLeft(line, " \t\xef\xbb\xbf")
+		t := bytes.TrimLeft(line, " \t")
 		if len(t) == 0 || t[0] == '#' || t[0] == '-' && !bytes.HasPrefix(t, []byte("- ")) || t[0] == '%' {
 			continue
 		}

@@ -430,7 +430,11 @@ func (p *Pass) Use(f found) {
 		case text != "":
 			v := makeValue(text, e, f.digestOnly)
 			if f.site != nil {
-				v.Site = *f.site
+				site := *f.site
+				if site.File == nil {
+					site.File, site.Tail = v.Site.File, v.Site.Tail
+				}
+				v.Site = site
 			}
 			u.Values = append(u.Values, v)
 		}

@@ -65,7 +65,7 @@ func containsAny(data []byte, words []string) bool {
 // masked when the first fails.
 func (p *Pass) document(text *source.Text) *document {
 	d := &document{text: text}
-	templates := bytes.Contains(text.Data, []byte("{{"))
+	templates := containsAny(text.Data, templateOpenings)
 	err := d.parse()
 	if err == nil && !(templates && startsWithTemplate(d.root)) {
 		return d
@@ -301,6 +301,35 @@ func hasContent(piece []byte) bool {
 	return false
 }
 
+// templateOpenings and templateClosings are what templates stand between: those
+// of Go and Jinja, and of ERB.
+var (
+	templateOpenings = []string{"{{", "{%", "<%"}
+	templateClosings = []string{"}}", "%}", "%>"}
+)
+
+// nextTemplate is the start and the end of the first template at or behind at.
+func nextTemplate(data []byte, at int) (start, end int, ok bool) {
+	closing := ""
+	for i := at; i+1 < len(data); i++ {
+		if data[i] != '{' && data[i] != '<' {
+			continue
+		}
+		if k := slices.Index(templateOpenings, string(data[i:i+2])); k >= 0 {
+			start, closing = i, templateClosings[k]
+			break
+		}
+	}
+	if closing == "" {
+		return 0, 0, false
+	}
+	n := bytes.Index(data[start:], []byte(closing))
+	if n < 0 {
+		return 0, 0, false
+	}
+	return start, start + n + 2, true
+}
+
 // maskTemplates is data in which "{{ … }}" is text that YAML can read, byte for
 // byte of the same length: a line of templates alone becomes a comment, one
 // within other text a word.
@@ -308,16 +337,10 @@ func maskTemplates(data []byte) []byte {
 	out := bytes.Clone(data)
 	line := 0 // where the line starts that only templates have been seen on
 	for at := 0; at < len(out); {
-		i := bytes.Index(out[at:], []byte("{{"))
-		if i < 0 {
+		start, end, ok := nextTemplate(out, at)
+		if !ok {
 			break
 		}
-		start := at + i
-		n := bytes.Index(out[start:], []byte("}}"))
-		if n < 0 {
-			break
-		}
-		end := start + n + 2
 		broken := false // the template goes on on a new line
 		for k := start; k < end; k++ {
 			switch {
@@ -353,10 +376,11 @@ func onlyTemplates(data []byte) bool {
 		if len(data) == 0 || data[0] == '\n' {
 			return true
 		}
-		if !bytes.HasPrefix(data, []byte("{{")) {
+		k := slices.IndexFunc(templateOpenings, func(open string) bool { return bytes.HasPrefix(data, []byte(open)) })
+		if k < 0 {
 			return false
 		}
-		end := bytes.Index(data, []byte("}}"))
+		end := bytes.Index(data, []byte(templateClosings[k]))
 		if end < 0 {
 			return true
 		}
@@ -1053,18 +1077,41 @@ func (p *Pass) image(d *document, n *node, scan scanner, look lookup, f found) {
 		}
 		return
 	}
-	content = cutScheme(content.Trim())
-	f.values = expand(content, scan, look)
-	for i := range links {
-		for k := range f.values {
-			f.values[k] = through(links[i], f.values[k])
-		}
-	}
+	content = cutScheme(unmasked(content.Trim()))
+	f.values = readThrough(links, expand(content, scan, look))
 	f.text = content
 	if n.Kind == yaml.AliasNode {
 		f.text = d.aliasText(n)
 	}
 	p.Use(f)
+}
+
+// keyText is a key for pointers: as it stands in the file where it is a
+// template.
+func (d *document) keyText(key *node) string {
+	if t := d.scalar(key); t != nil {
+		return unmasked(t).String()
+	}
+	return key.Value
+}
+
+// readThrough is values as read through the links of an anchor.
+func readThrough(links []link, values []expr) []expr {
+	for _, l := range links {
+		for k := range values {
+			values[k] = through(l, values[k])
+		}
+	}
+	return values
+}
+
+// unmasked is a text as it stands in the file where templates in it were
+// masked: what they make of it is not known.
+func unmasked(t *source.Text) *source.Text {
+	if span, exact := t.Span(0, len(t.Data)); !exact && containsAny(t.File.Slice(span), templateOpenings) && !containsAny(t.Data, templateOpenings) {
+		return source.Part(t.File, span)
+	}
+	return t
 }
 
 // unlocated reports an image whose bytes could not be told from the decoded

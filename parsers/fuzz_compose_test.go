@@ -1,0 +1,5 @@
+package parsers
+
+import "testing"
+
+func FuzzCompose(f *testing.F) { fuzzFormat(f, Compose) }
