@@ -20,7 +20,6 @@ func (p *Pass) execForm() {
 // argv reads lists of scalars as the words of one command.
 func (p *Pass) argv(d *document, lists ...*node) {
 	var texts []*source.Text
-	var words []word
 	for _, list := range lists {
 		for _, n := range items(list) {
 			t, _ := d.content(n)
@@ -28,18 +27,31 @@ func (p *Pass) argv(d *document, lists ...*node) {
 				return
 			}
 			texts = append(texts, t)
-			words = append(words, word{text: t.String()})
 		}
+	}
+	p.words("", texts)
+}
+
+// words reads texts as the words of one command. The program may be one that no
+// text names: the entry point of an image.
+func (p *Pass) words(program string, texts []*source.Text) {
+	var words []word
+	if program != "" {
+		words = append(words, word{text: program})
+	}
+	first := len(words)
+	for _, t := range texts {
+		words = append(words, word{text: t.String()})
 	}
 	if len(words) == 0 {
 		return
 	}
 	line := readCommand(words)
 	for _, o := range line.operands {
-		if o.end > len(words[o.word].text) || o.skip >= o.end {
+		if o.end > len(words[o.word].text) || o.skip >= o.end || o.word < first {
 			continue
 		}
-		t := texts[o.word].Slice(o.skip, o.end)
+		t := texts[o.word-first].Slice(o.skip, o.end)
 		f := found{text: t, role: o.role, digestOnly: o.digestOnly, pointer: commandName(words)}
 		f.values = expand(t, p.scanner(), p.look)
 		if o.low {
@@ -48,7 +60,9 @@ func (p *Pass) argv(d *document, lists ...*node) {
 		p.Use(f)
 	}
 	for _, i := range line.scripts {
-		p.nested(texts[i], "", func(q *Pass) { q.shell(p.look, templating{}) })
+		if i >= first {
+			p.nested(texts[i-first], "", func(q *Pass) { q.shell(p.look, templating{}) })
+		}
 	}
 }
 

@@ -408,6 +408,8 @@ func (p *Pass) Use(f found) {
 	if values == nil {
 		values = []expr{literal(t)}
 	}
+	// A template that was masked so that the file could be read at all.
+	masked := strings.Contains(u.Raw, "{{") && !bytes.Contains(t.Data, []byte("{{"))
 	for _, e := range values {
 		e = trimExpr(e)
 		for _, piece := range e {
@@ -425,7 +427,7 @@ func (p *Pass) Use(f found) {
 		text := e.text()
 		switch {
 		case len(e.missing()) > 0:
-		case image.Placeholder(text):
+		case image.Placeholder(text), masked:
 			u.Placeholder = true
 		case text != "":
 			v := makeValue(text, e, f.digestOnly)
