@@ -1,0 +1,5 @@
+package parsers
+
+import "testing"
+
+func FuzzAzure(f *testing.F) { fuzzFormat(f, Azure) }

@@ -1,0 +1,5 @@
+package parsers
+
+import "testing"
+
+func FuzzBitbucket(f *testing.F) { fuzzFormat(f, Bitbucket) }

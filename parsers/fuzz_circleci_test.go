@@ -1,0 +1,5 @@
+package parsers
+
+import "testing"
+
+func FuzzCircleCI(f *testing.F) { fuzzFormat(f, CircleCI) }

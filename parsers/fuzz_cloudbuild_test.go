@@ -1,0 +1,5 @@
+package parsers
+
+import "testing"
+
+func FuzzCloudBuild(f *testing.F) { fuzzFormat(f, CloudBuild) }

@@ -1,0 +1,5 @@
+package parsers
+
+import "testing"
+
+func FuzzDrone(f *testing.F) { fuzzFormat(f, Drone) }

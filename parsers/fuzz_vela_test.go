@@ -1,0 +1,5 @@
+package parsers
+
+import "testing"
+
+func FuzzVela(f *testing.F) { fuzzFormat(f, Vela) }

@@ -1,0 +1,5 @@
+package parsers
+
+import "testing"
+
+func FuzzWoodpecker(f *testing.F) { fuzzFormat(f, Woodpecker) }

@@ -1,0 +1,59 @@
+package parsers
+
+import (
+	"path"
+	"strings"
+)
+
+// Vela reads pipelines of Vela and its templates
+// (https://go-vela.github.io/docs/reference/yaml/).
+var Vela = register(Format{
+	Name:    "vela",
+	Title:   "Vela",
+	Comment: "#",
+	Detect:  detectVela,
+	Parse:   parseVela,
+})
+
+func detectVela(name string, data []byte) Certainty {
+	if !isYAML(name) {
+		return No
+	}
+	base := dataName(name)
+	base = strings.TrimSuffix(base, path.Ext(base))
+	switch {
+	case base == ".vela":
+		return Path
+	case !containsAny(data, []string{"ruleset:", "template: true", "pull: "}) || !containsAny(data, []string{"steps:"}):
+		return No
+	}
+	keys := topKeys(data)
+	if !has(keys, "steps", "stages") || !keysWithin(keys, "version", "metadata", "environment", "secrets", "services", "stages", "steps", "templates", "worker", "deployment", "git") {
+		return No
+	}
+	if base == "vela" || hasFolder(name, ".vela") {
+		return Likely
+	}
+	if has(keys, "version", "metadata") && containsAny(data, []string{"ruleset:", "template: true"}) {
+		return Content
+	}
+	return No
+}
+
+func parseVela(p *Pass) {
+	for _, d := range p.documents(ciWords...) {
+		s := &stepper{pass: p, doc: d, envs: []*node{get(d.root, "environment")}, substitutes: true}
+		s.containers("steps", get(d.root, "steps"))
+		s.containers("services", get(d.root, "services"))
+		for name, stage := range entries(get(d.root, "stages")) {
+			in := *s
+			in.envs = append(in.envs[:1:1], get(stage, "environment"))
+			in.containers("stages."+name.Value+".steps", get(stage, "steps"))
+		}
+		for i, secret := range items(get(d.root, "secrets")) {
+			if origin := get(secret, "origin"); isMapping(origin) {
+				s.container("secrets"+pointerIndex(i)+".origin", origin)
+			}
+		}
+	}
+}

@@ -1,0 +1,44 @@
+package parsers
+
+import (
+	"path"
+	"strings"
+)
+
+// Woodpecker reads workflows of Woodpecker and Crow
+// (https://woodpecker-ci.org/docs/usage/workflow-syntax).
+var Woodpecker = register(Format{
+	Name:    "woodpecker",
+	Title:   "Woodpecker",
+	Comment: "#",
+	Detect:  detectWoodpecker,
+	Parse:   parseWoodpecker,
+})
+
+func detectWoodpecker(name string, data []byte) Certainty {
+	if !isYAML(name) {
+		return No
+	}
+	base := dataName(name)
+	base = strings.TrimSuffix(base, path.Ext(base))
+	folder := hasFolder(name, ".woodpecker", ".crow")
+	if !folder && !strings.Contains(base, "woodpecker") && base != ".crow" {
+		return No
+	}
+	if keys := topKeys(data); !has(keys, "steps", "pipeline", "services", "clone") || has(keys, "apiVersion", "jobs", "inputs") {
+		return No
+	}
+	if folder || strings.HasPrefix(base, ".woodpecker") || base == ".crow" {
+		return Path
+	}
+	return Likely
+}
+
+func parseWoodpecker(p *Pass) {
+	for _, d := range p.documents(ciWords...) {
+		s := &stepper{pass: p, doc: d, look: matrixLookup(d, get(d.root, "matrix"))}
+		for _, section := range []string{"clone", "steps", "pipeline", "services"} {
+			s.containers(section, get(d.root, section))
+		}
+	}
+}
