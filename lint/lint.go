@@ -275,7 +275,8 @@ func (r *run) finish() {
 	res := r.result
 	rules.Finish(&r.cross, r.opts.Rules, func(f rules.Finding) { res.Findings = append(res.Findings, f) })
 	res.Findings = slices.DeleteFunc(res.Findings, func(f rules.Finding) bool {
-		return !f.Rule.Everyone && f.Name != "" && res.Local.Has(f.Path, f.Name)
+		return !f.Rule.Everyone && len(f.Names) > 0 &&
+			!slices.ContainsFunc(f.Names, func(name string) bool { return !res.Local.Has(f.Path, name) })
 	})
 	slices.SortFunc(res.Findings, func(a, b rules.Finding) int {
 		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Span.Start, b.Span.Start), cmp.Compare(a.Span.End, b.Span.End),

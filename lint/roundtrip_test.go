@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -58,7 +59,7 @@ func TestRoundTrip(t *testing.T) {
 			pinned++
 			continue
 		}
-		stayed[fmt.Sprintf("%s:%d:%d", o.Path, o.At.Line, o.At.Column)] = o.Reason
+		stayed[o.Path+" "+o.Pointer] = o.Reason // pinning moves lines and columns
 		if o.Failed {
 			t.Errorf("%s:%d: %s was given up: %s", o.Path, o.At.Line, o.Image, o.Reason)
 		}
@@ -76,7 +77,7 @@ func TestRoundTrip(t *testing.T) {
 		if err := rewrite.Verify(old, now, edited[p]); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		if len(edited[p]) > 0 {
+		if len(edited[p]) > 0 && !replacesTags(edited[p]) {
 			sameButForDigests(t, name, old, now)
 		}
 	}
@@ -94,7 +95,7 @@ func TestRoundTrip(t *testing.T) {
 	}
 	for _, f := range res.Findings {
 		if f.Rule == rules.UnpinnedImage || f.Rule == rules.FloatingTag {
-			if _, ok := stayed[fmt.Sprintf("%s:%d:%d", f.Path, f.Start.Line, f.Start.Column)]; !ok {
+			if _, ok := stayed[f.Path+" "+f.Pointer]; !ok {
 				t.Errorf("%s:%d:%d: %s, after all was pinned", f.Path, f.Start.Line, f.Start.Column, f.Message)
 			}
 		}
@@ -137,10 +138,33 @@ func copyTree(t *testing.T, from, to string) map[string][]byte {
 	return files
 }
 
-var digestText = regexp.MustCompile(`@sha256:[0-9a-f]{64}`)
+// replacesTags reports whether a digest was written in the place of a tag, for
+// a tool that does not take both.
+func replacesTags(edits []rewrite.Edit) bool {
+	return slices.ContainsFunc(edits, func(e rewrite.Edit) bool { return !e.Empty() && strings.HasPrefix(e.New, "@") })
+}
+
+// Digests stand behind references, or in keys of their own: in a tree that was
+// read, and in texts within it.
+var (
+	digestText = regexp.MustCompile(`@sha256:[0-9a-f]{64}`)
+	digestLine = regexp.MustCompile(`(\\n|\n|,)?[ \t]*(\\")?digest(\\")?: *(\\")?sha256:[0-9a-f]{64}(\\")?`)
+)
 
 // strip takes the digests out of a text.
-func strip(s string) string { return digestText.ReplaceAllString(s, "") }
+func strip(s string) string {
+	s = strings.ReplaceAll(s, "\\n\"", "\"") // a digest behind the last line of a text ends it with a newline
+	return digestText.ReplaceAllString(digestLine.ReplaceAllString(s, ""), "")
+}
+
+// isDigestPair reports whether a key holds a digest, or is empty and for one.
+func isDigestPair(key, value *yaml.Node) bool {
+	if value.Kind == yaml.MappingNode && len(value.Content) == 2 {
+		return isDigestPair(value.Content[0], value.Content[1]) // "ref: {digest: …}" was added
+	}
+	return strings.Contains(strings.ToLower(key.Value), "digest") && value.Kind == yaml.ScalarNode &&
+		(value.Value == "" || value.Tag == "!!null" || strings.HasPrefix(value.Value, "sha256:"))
+}
 
 // sameButForDigests asks the tools that read the file.
 func sameButForDigests(t *testing.T, name string, old, now []byte) {
@@ -217,7 +241,10 @@ func dump(b *strings.Builder, n *yaml.Node, depth int) {
 	if n.Kind == yaml.AliasNode || depth > 200 {
 		return
 	}
-	for _, c := range n.Content {
+	for i, c := range n.Content {
+		if n.Kind == yaml.MappingNode && isDigestPair(n.Content[i&^1], n.Content[i|1]) {
+			continue
+		}
 		dump(b, c, depth+1)
 	}
 }

@@ -44,7 +44,13 @@ func Targets(uses []*image.Use, unsafe bool) []*Target {
 	for _, u := range uses {
 		for i := range u.Values {
 			v := &u.Values[i]
-			if v.Err != nil || v.Site.File == nil {
+			if v.Err != nil {
+				continue
+			}
+			if v.Site.File == nil {
+				if u.Role == image.Pull {
+					all = append(all, &Target{Use: u, Value: v, Problem: cmp.Or(v.Site.Reason, "its text stands nowhere in one piece")})
+				}
 				continue
 			}
 			key := place{v.Site.File.Path, v.Site.Tail.Start, v.Site.Tail.End}

@@ -118,10 +118,10 @@ type Finding struct {
 	// Pointer and Reference identify the finding when lines move.
 	Pointer   string
 	Reference string
-	// Name is the canonical name of the image, for what is decided when all
-	// files are known: whether the repository builds it itself. It is empty
-	// where the finding speaks of several.
-	Name    string
+	// Names are the canonical names of the images, each once, for what is
+	// decided when all files are known: whether the repository builds them
+	// itself. There are none where the finding is about no valid reference.
+	Names   []string
 	Related []Related
 }
 
@@ -221,7 +221,7 @@ func aboutUse(u *image.Use, vs []*image.Value, f Finding) Finding {
 	if len(vs) == 1 {
 		f.Reference = vs[0].Text
 	}
-	f.Name = commonName(vs)
+	f.Names = names(vs)
 	for _, v := range vs {
 		d := v.Definition
 		if d == nil {
@@ -232,16 +232,18 @@ func aboutUse(u *image.Use, vs []*image.Value, f Finding) Finding {
 	return f
 }
 
-// commonName is the canonical name that all of vs have, or "".
-func commonName(vs []*image.Value) string {
-	var name string
+// names are the canonical names of the valid references among vs.
+func names(vs []*image.Value) []string {
+	var out []string
 	for _, v := range vs {
-		if v.Err != nil || name != "" && v.Ref.Name() != name {
-			return ""
+		if v.Err != nil {
+			return nil
 		}
-		name = v.Ref.Name()
+		if name := v.Ref.Name(); !slices.Contains(out, name) {
+			out = append(out, name)
+		}
 	}
-	return name
+	return out
 }
 
 // addRelated adds a place, once.

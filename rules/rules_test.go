@@ -350,11 +350,11 @@ func TestSeveralValues(t *testing.T) {
 			t.Errorf("%s: %+v", f.Rule.Name, f)
 		}
 	}
-	if f := found[4]; f.Name != "" || f.Reference != u.Raw {
-		t.Errorf("a finding about several images is called %q, %q", f.Name, f.Reference)
+	if f := found[4]; len(f.Names) == 0 || f.Reference != u.Raw {
+		t.Errorf("a finding about several images is called %q, %q", f.Names, f.Reference)
 	}
-	if f := found[1]; f.Name != "docker.io/library/node" || f.Reference != "node" {
-		t.Errorf("a finding about one image is called %q, %q", f.Name, f.Reference)
+	if f := found[1]; !slices.Equal(f.Names, []string{"docker.io/library/node"}) || f.Reference != "node" {
+		t.Errorf("a finding about one image is called %q, %q", f.Names, f.Reference)
 	}
 }
 
