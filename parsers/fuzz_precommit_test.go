@@ -1,0 +1,5 @@
+package parsers
+
+import "testing"
+
+func FuzzPreCommit(f *testing.F) { fuzzFormat(f, PreCommit) }
