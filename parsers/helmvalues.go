@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+
 	"github.com/digestlint/digestlint/image"
 )
 
@@ -29,7 +31,7 @@ func detectHelmValues(name string, data []byte) Certainty {
 		return No
 	}
 	keys := topKeys(data)
-	if slices.Contains(keys, "apiVersion") && slices.Contains(keys, "kind") || isPatch(data) {
+	if slices.Contains(keys, "apiVersion") && slices.Contains(keys, "kind") {
 		return No
 	}
 	if named {
@@ -56,6 +58,8 @@ type chartValues struct {
 	*kubernetes
 	// registry is what "global" gives the images of all charts, nil if nothing.
 	registry *node
+	// container is set within containers that go into a pod as they are.
+	container bool
 }
 
 // values reads the values of a chart.
@@ -84,7 +88,7 @@ func (k *kubernetes) valuesText(n *node, pointer string) {
 
 // read reads what stands under a key of the values.
 func (c *chartValues) read(n *node, pointer, key string, depth int) {
-	if depth > maxDepth || !c.first(n, key) {
+	if depth > maxDepth || !c.first(n, key) || neverValues(key) {
 		return
 	}
 	var before *node
@@ -106,6 +110,10 @@ func (c *chartValues) read(n *node, pointer, key string, depth int) {
 		c.walk(n, pointer, key, depth)
 		return
 	}
+	if outer := c.container; !outer && namesContainers(key) {
+		c.container = true
+		defer func() { c.container = outer }()
+	}
 	taken := c.images(n, pointer, key)
 	for name, v := range pairs(n) {
 		switch at := joinPointer(pointer, name.Value); {
@@ -119,6 +127,16 @@ func (c *chartValues) read(n *node, pointer, key string, depth int) {
 		}
 	}
 	c.environment(get(n, "env"), joinPointer(pointer, "env"))
+}
+
+// neverValues reports whether no image stands below a key: what it holds are
+// words that other things are found by, or told of.
+func neverValues(key string) bool {
+	switch key {
+	case "selectors", "matchLabels", "labels", "annotations", "openAPIV3Schema":
+		return true
+	}
+	return false
 }
 
 // namesImages reports whether a key is one for several images.
@@ -143,17 +161,36 @@ func (c *chartValues) text(key string, n *node, pointer string, listed bool) {
 	switch {
 	case key == "image" && !listed:
 		if c.plausible(n) {
-			c.image(n, found{pointer: pointer})
+			c.image(n, found{pointer: pointer, site: c.untagged(n)})
 		}
 	case strings.Contains(str(n), "\n"):
 		c.block(lower, n, pointer)
 	case strings.HasSuffix(lower, "image"), strings.HasSuffix(lower, "imagename"), listed && namesImages(key):
 		if c.single(lower, n) {
-			c.image(n, found{pointer: pointer})
+			c.image(n, found{pointer: pointer, site: c.untagged(n)})
 		}
 	default:
 		c.scalar(key, n, pointer)
 	}
+}
+
+// untagged is the site of a name without a tag, behind which the chart may
+// write one; nil for all others.
+func (c *chartValues) untagged(n *node) *image.Site {
+	t, _ := c.doc.content(n)
+	if t == nil || c.container {
+		return nil
+	}
+	if ref, err := image.Parse(t.String()); err != nil || ref.Tag != "" || ref.Digest != "" {
+		return nil
+	}
+	span, exact := t.Span(0, len(t.Data))
+	site := &image.Site{File: t.File, Tail: span, Safety: image.Unsafe, Reason: "the chart may write a tag behind this name"}
+	if !exact || n.Kind != yaml.ScalarNode || n.Anchor != "" {
+		site.Safety = image.Refused
+		site.Reason += "; write tag and digest by hand"
+	}
+	return site
 }
 
 // single reports whether a text under a key that ends in "image" is one: it
@@ -184,25 +221,37 @@ func namesPicture(key string) bool {
 	return false
 }
 
-// block reads a text of several lines: manifests, or containers that the chart
+// namesContainers reports whether a key is one for containers that the chart
 // puts into its pods.
+func namesContainers(key string) bool {
+	key = strings.ToLower(key)
+	return strings.HasSuffix(key, "containers") || strings.HasSuffix(key, "sidecars")
+}
+
+// block reads a text of several lines: manifests, containers that the chart
+// puts into its pods, or images as JSON.
 func (c *chartValues) block(key string, n *node, pointer string) {
-	if c.nestedObjects(n, pointer) {
+	if c.nestedObjects(n, pointer) || !strings.Contains(str(n), "image") {
 		return
 	}
-	if !strings.Contains(key, "container") && !strings.Contains(key, "sidecar") || !strings.Contains(str(n), "image:") {
+	read := func(inner *kubernetes) { inner.walk(inner.doc.root, "", key, 0) }
+	switch text := strings.TrimSpace(str(n)); {
+	case strings.Contains(key, "container") || strings.Contains(key, "sidecar"):
+		key = "containers"
+	case strings.Contains(text, "ontainers:"):
+	case namesImages(key) && (text[0] == '[' || text[0] == '{'):
+		read = func(inner *kubernetes) { inner.values(inner.doc.root, "") }
+	default:
 		return
 	}
 	t, _ := c.doc.content(n)
 	if t == nil {
 		return
 	}
-	q := c.within(pointer)
-	q.nested(t, "", func(q *Pass) {
+	c.within(pointer).nested(t, "", func(q *Pass) {
 		q.quiet = true
 		for _, d := range q.documents("image") {
-			inner := &kubernetes{pass: q, doc: d, walked: map[walkKey]bool{}}
-			inner.walk(d.root, "", "containers", 0)
+			read(&kubernetes{pass: q, doc: d, walked: map[walkKey]bool{}})
 		}
 	})
 }
@@ -216,6 +265,8 @@ var (
 	registryKeys = []string{"registry", "imageRegistry", "hub"}
 	defaultKeys  = []string{"defaultRegistry", "defaultImageRegistry"}
 	pullKeys     = []string{"pullPolicy", "imagePullPolicy", "pullSecrets", "useDigest"}
+	// podKeys stand beside the repository of something that runs.
+	podKeys = []string{"resources", "replicaCount", "replicas", "nodeSelector", "tolerations", "affinity", "containerPort"}
 )
 
 // images reads the images of a mapping whose parts have keys of their own, and
@@ -282,7 +333,7 @@ func (c *chartValues) parts(n *node, key string) (s splitImage, name string, ok 
 		return s, name, named || shaped || s.tag != nil
 	case repository != nil:
 		s.name, name = repository, "repository"
-		return s, name, named || shaped && (tagged || !isHelm(lower))
+		return s, name, named || shaped && (tagged || !isHelm(lower)) || hasAny(n, podKeys)
 	case inner == nil:
 		inner, innerKey = firstScalar(n, "name"), "name"
 		if inner == nil || !c.plausible(inner) {
@@ -292,6 +343,9 @@ func (c *chartValues) parts(n *node, key string) (s splitImage, name string, ok 
 		return s, innerKey, hasKey(n, registryKeys[:1]) && hasKey(n, tagKeys)
 	}
 	s.name, name = inner, innerKey
+	if strings.HasSuffix(str(inner), "@sha256") { // the "tag" is the hash
+		return s, name, s.tag != nil
+	}
 	ref, err := image.Parse(str(inner))
 	if err != nil {
 		return s, "", false
@@ -323,7 +377,8 @@ func (c *chartValues) isRepository(n, repository *node, key string) bool {
 		return false
 	}
 	s := str(repository)
-	if strings.Contains(s, "@") && !strings.Contains(s, "@sha256:") || strings.HasSuffix(s, ".git") {
+	if strings.Contains(s, "@") && !strings.Contains(s, "@sha256") || strings.HasSuffix(s, ".git") ||
+		strings.HasSuffix(s, ".repository") { // the path of another value
 		return false
 	}
 	if strings.HasSuffix(key, "image") {
@@ -370,6 +425,10 @@ func hasKey(n *node, keys []string) bool {
 		v := get(n, key)
 		return v != nil && isScalar(v)
 	})
+}
+
+func hasAny(n *node, keys []string) bool {
+	return slices.ContainsFunc(keys, func(key string) bool { return get(n, key) != nil })
 }
 
 // prefixed finds the image whose parts are keys with one prefix:

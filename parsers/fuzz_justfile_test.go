@@ -1,5 +1,0 @@
-package parsers
-
-import "testing"
-
-func FuzzJustfile(f *testing.F) { fuzzFormat(f, Justfile) }
