@@ -40,6 +40,8 @@ var doors = map[string][]string{
 	"github.com/compose-spec/compose-go":     {"parsers"},
 	"sigs.k8s.io/kustomize/kyaml":            {"parsers"},
 	"mvdan.cc/sh":                            {"parsers"},
+	"github.com/hashicorp/hcl":               {"parsers"},
+	"github.com/tailscale/hujson":            {"parsers"},
 	"github.com/google/go-containerregistry": {"registry"},
 	"github.com/spf13/cobra":                 {"cmd/digestlint"},
 	"golang.org/x/term":                      {"cmd/digestlint"},

@@ -1,0 +1,5 @@
+package parsers
+
+import "testing"
+
+func FuzzAnsible(f *testing.F) { fuzzFormat(f, Ansible) }

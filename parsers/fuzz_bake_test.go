@@ -1,0 +1,5 @@
+package parsers
+
+import "testing"
+
+func FuzzBake(f *testing.F) { fuzzFormat(f, Bake) }

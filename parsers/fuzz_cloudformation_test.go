@@ -1,0 +1,5 @@
+package parsers
+
+import "testing"
+
+func FuzzCloudFormation(f *testing.F) { fuzzFormat(f, CloudFormation) }

@@ -1,0 +1,5 @@
+package parsers
+
+import "testing"
+
+func FuzzDevContainer(f *testing.F) { fuzzFormat(f, DevContainer) }

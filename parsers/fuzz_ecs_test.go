@@ -1,0 +1,5 @@
+package parsers
+
+import "testing"
+
+func FuzzECS(f *testing.F) { fuzzFormat(f, ECS) }

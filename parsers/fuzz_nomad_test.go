@@ -1,0 +1,5 @@
+package parsers
+
+import "testing"
+
+func FuzzNomad(f *testing.F) { fuzzFormat(f, Nomad) }

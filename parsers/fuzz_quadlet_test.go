@@ -1,0 +1,5 @@
+package parsers
+
+import "testing"
+
+func FuzzQuadlet(f *testing.F) { fuzzFormat(f, Quadlet) }

@@ -1,0 +1,5 @@
+package parsers
+
+import "testing"
+
+func FuzzTerraform(f *testing.F) { fuzzFormat(f, Terraform) }

@@ -1,0 +1,4 @@
+# an agent, not a build
+endpoint "x" {
+  tags = ["nginx:1"]
+}

@@ -1,0 +1,3 @@
+# configuration of another program
+storage "file" { path = "/data" }
+image = "nginx:1"
