@@ -322,6 +322,9 @@ func linear(t *testing.T, format *Format, name string, data []byte) {
 }
 
 func TestHostile(t *testing.T) {
+	if raceEnabled {
+		t.Skip("this is about time, of which the race detector takes its own share")
+	}
 	deep := func(open string, n int) []byte { return []byte(strings.Repeat(open, n)) }
 	inputs := map[string][]byte{
 		"one line of 5 MB":            append([]byte("image: "), bytes.Repeat([]byte("a"), 5<<20)...),
@@ -348,7 +351,10 @@ func TestHostile(t *testing.T) {
 	}
 	for _, format := range Formats() {
 		for what, data := range inputs {
-			t.Run(format.Name+"/"+what, func(t *testing.T) { linear(t, format, "hostile", data) })
+			t.Run(format.Name+"/"+what, func(t *testing.T) {
+				t.Parallel()
+				linear(t, format, "hostile", data)
+			})
 		}
 	}
 }

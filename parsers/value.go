@@ -170,12 +170,6 @@ func unknown(t *source.Text, name string) expr {
 	return expr{{file: t.File, span: span, missing: name}}
 }
 
-// fixed is a binding to the text t, in which nothing is expanded.
-func fixed(name string, c *class, t *source.Text) *binding {
-	return &binding{name: name, class: c, file: t.File, region: source.Span{End: len(t.File.Data)},
-		eval: func() []expr { return []expr{literal(t)} }}
-}
-
 // variable is one mention of a variable in a text, in inner byte offsets.
 type variable struct {
 	start, end         int // all of "${NAME:-word}"

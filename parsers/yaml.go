@@ -490,10 +490,6 @@ func skipRunes(data []byte, at, n int) int {
 	return at
 }
 
-// place is the span of inner bytes from a node to the end of its last line, for
-// messages about nodes that are no scalars.
-func (d *document) place(n *node) int { return d.offset(n) }
-
 // scalar is the decoded text of a scalar node, each byte with its place; nil
 // where the bytes could not be found.
 func (d *document) scalar(n *node) *source.Text {

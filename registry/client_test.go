@@ -9,13 +9,14 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/digestlint/digestlint/image"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/digestlint/digestlint/image"
 )
 
 func TestResolve(t *testing.T) {

@@ -12,13 +12,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/digestlint/digestlint/image"
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	memory "github.com/google/go-containerregistry/pkg/registry"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"github.com/digestlint/digestlint/image"
 )
 
 // keys is a keychain of one login for each host. It counts how often it is

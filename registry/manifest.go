@@ -11,8 +11,9 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/digestlint/digestlint/image"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/digestlint/digestlint/image"
 )
 
 // accept is the Accept header of every request for a manifest: without the
