@@ -2,9 +2,11 @@ package parsers
 
 import (
 	"bytes"
+	"fmt"
 	"iter"
 	"path"
 	"slices"
+	"sort"
 	"strings"
 
 	"sigs.k8s.io/kustomize/kyaml/yaml"
@@ -66,17 +68,20 @@ func stackFile(keys []string) bool {
 }
 
 // composeServices reports whether what stands below "services" looks like
-// Compose: an "image" or "build" in a mapping of each service's own, as against
-// the lists of CI services and the definitions of dependency injection.
+// Compose, as against the lists of CI services and the definitions of dependency
+// injection.
 func composeServices(data []byte) bool {
-	_, below, ok := cutKey(data, "services")
-	if !ok {
-		return false
-	}
-	depth := []int{}
-	for len(below) > 0 {
+	below, ok := behindKey(data, "services")
+	return ok && hasServices(below)
+}
+
+// hasServices reports whether a block mapping looks like one of services: an
+// "image" or "build" stands in a mapping of a service's own.
+func hasServices(data []byte) bool {
+	var depth []int // the indentations of the lines around
+	for len(data) > 0 {
 		var line []byte
-		line, below, _ = bytes.Cut(below, []byte{'\n'})
+		line, data, _ = bytes.Cut(data, []byte{'\n'})
 		text := bytes.TrimLeft(line, " \t")
 		indent := len(line) - len(text)
 		if len(bytes.TrimSpace(text)) == 0 || text[0] == '#' {
@@ -85,40 +90,42 @@ func composeServices(data []byte) bool {
 		for len(depth) > 0 && depth[len(depth)-1] >= indent {
 			depth = depth[:len(depth)-1]
 		}
-		if indent == 0 && text[0] != '{' && text[0] != '}' && text[0] != '"' {
-			return false // the next top-level key
-		}
 		depth = append(depth, indent)
 		switch key := lineKey(text); {
 		case len(depth) == 2 && (key == "image" || key == "build"):
 			return true
-		case containsAny(text, []string{"image:", "build:", `"image"`, `"build"`}) && bytes.ContainsAny(text, "{"):
+		case len(depth) <= 2 && bytes.IndexByte(text, '{') >= 0 && containsAny(text, []string{"image:", "build:", `image"`, `build"`}):
 			return true // a flow mapping
-		case len(depth) == 1 && text[0] == '-':
-			return false
+		case indent == 0 && text[0] == '-':
+			return false // a list, of tasks maybe
 		}
 	}
 	return false
 }
 
-// cutKey is a text before and behind the line of a top-level key.
-func cutKey(data []byte, key string) (before, behind []byte, ok bool) {
+// behindKey is what a top-level key of a text holds, with the rest of its line.
+func behindKey(data []byte, key string) (value []byte, ok bool) {
+	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
 	for at := 0; at < len(data); {
 		end := lineEnd(data, at)
-		line := data[at:end]
-		if lineKey(bytes.TrimLeft(line, "\xef\xbb\xbf{ \t")) == key {
-			i := bytes.IndexByte(line, ':')
-			return data[:at], data[at+i+1:], true
+		if line := data[at:end]; lineKey(line) == key {
+			value = data[at+bytes.IndexByte(line, ':')+1:]
+			break
 		}
 		at = end + 1
 	}
-	return data, nil, false
+	for at := lineEnd(value, 0) + 1; at < len(value); at = lineEnd(value, at) + 1 {
+		if c := value[at]; c != ' ' && c != '\t' && c != '\r' && c != '\n' && c != '#' {
+			return value[:at], true // the next key
+		}
+	}
+	return value, value != nil
 }
 
 // composeV1 reports whether a text looks like a file of services without a
 // "services" key.
 func composeV1(data []byte) bool {
-	return len(topKeys(data)) > 0 && containsAny(data, []string{" image:", " build:", "\timage:"})
+	return containsAny(data, []string{"image", "build"}) && hasServices(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")))
 }
 
 // compose is one Compose file being read.
@@ -154,6 +161,7 @@ func parseCompose(p *Pass) {
 			}
 		}
 	}
+	c.guardDotEnv()
 }
 
 // workloads yields the mappings of services in a file with their keys:
@@ -334,6 +342,51 @@ func (c *compose) volumes(pointer string, s *node) {
 			c.image(n, found{pointer: pointer + ".volumes" + pointerIndex(i) + ".source"})
 		}
 	}
+}
+
+// guardDotEnv refuses to edit the lines of the .env file whose variables the
+// Compose file reads in other places than images: a digest would reach them.
+func (c *compose) guardDotEnv() {
+	var images []source.Span
+	file := c.pass.Text.File
+	for _, u := range c.pass.out.Uses {
+		images = append(images, u.Span)
+	}
+	slices.SortFunc(images, func(a, b source.Span) int { return a.Start - b.Start })
+	elsewhere := map[string]int{} // the line, or zero, by name
+	for i := range c.pass.out.Uses {
+		u := &c.pass.out.Uses[i]
+		for k := range u.Values {
+			s := &u.Values[k].Site
+			if s.File == file || s.Safety == image.Refused {
+				continue
+			}
+			for _, name := range u.Variables {
+				line, ok := elsewhere[name]
+				if !ok {
+					line = firstOutside(file, name, images)
+					elsewhere[name] = line
+				}
+				if line > 0 {
+					s.Safety = image.Refused
+					s.Reason = fmt.Sprintf("%s is also read at line %d of %s, where a digest may not fit; give the image a variable of its own", name, line, path.Base(file.Path))
+					break
+				}
+			}
+		}
+	}
+}
+
+// firstOutside is the first line on which a word stands outside the spans, which
+// are in order; zero if there is none.
+func firstOutside(f *source.File, word string, spans []source.Span) int {
+	for _, m := range mentions(f, source.Span{End: len(f.Data)}, word) {
+		i := sort.Search(len(spans), func(i int) bool { return spans[i].Start > m.Start })
+		if i == 0 || !spans[i-1].Contains(m) {
+			return f.Position(m.Start).Line
+		}
+	}
+	return 0
 }
 
 // build reads what a build is based on and the names that it gives

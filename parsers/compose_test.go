@@ -294,6 +294,9 @@ func TestDetectCompose(t *testing.T) {
 		{"manifest", "docker-compose-chart.yaml", "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - image: a\n", No},
 		{"other keys", "site.yml", service + "plugins: []\n", No},
 		{"services without images", "services.yaml", "services:\n  web:\n    port: 80\n", No},
+		{"documentation of its commands", "docker_compose_push.yaml", "command: docker compose push\nlong: |-\n  text\n  services:\n    web:\n      image: a\n", No},
+		{"tasks named for it", "install-docker-compose.yml", "- name: x\n  image: a\n  build: b\n", No},
+		{"version 1 in flow", "docker-compose.yml", "web: {image: nginx}\n", Likely},
 		{"named for it and empty", "compose.yaml", "", No},
 	}
 	for _, tt := range tests {
