@@ -68,6 +68,13 @@ type Result struct {
 	Summary  Summary
 	// Local decides which uses name what the tree builds itself.
 	Local *Local
+	// Replaced decides which uses name what kustomizations replace.
+	Replaced *Replaced
+}
+
+// spared reports whether the rules on pinning leave a name in a file alone.
+func (r *Result) spared(file, name string) bool {
+	return r.Local.Has(file, name) || r.Replaced.Has(file, name)
 }
 
 // maxSize is the size in bytes from which a file is not parsed, only searched
@@ -79,7 +86,7 @@ func Run(ctx context.Context, opts Options) (*Result, error) {
 	if len(opts.Paths) == 0 {
 		opts.Paths = []string{"."}
 	}
-	r := &run{opts: opts, result: &Result{Local: &Local{}}, tree: newTree(opts.Paths)}
+	r := &run{opts: opts, result: &Result{Local: &Local{}, Replaced: &Replaced{}}, tree: newTree(opts.Paths)}
 	paths := slices.Clone(opts.Paths)
 	if opts.Stdin != nil {
 		paths = slices.DeleteFunc(paths, func(p string) bool { return p == "-" })
@@ -236,6 +243,11 @@ func (r *run) look(f *source.File, named bool) {
 			for _, p := range res.Problems {
 				pass.Problems = append(pass.Problems, rules.Problem(p))
 			}
+			if res.Overlay != nil {
+				r.mu.Lock()
+				r.result.Replaced.add(f.Path, res.Overlay)
+				r.mu.Unlock()
+			}
 			if r.opts.Each != nil {
 				r.opts.Each(f, format, res)
 			}
@@ -273,10 +285,11 @@ func (r *run) keep(p *rules.Pass, findings []rules.Finding, unknown bool) {
 // finish judges what needs the whole tree, and orders the result.
 func (r *run) finish() {
 	res := r.result
+	res.Replaced.finish()
 	rules.Finish(&r.cross, r.opts.Rules, func(f rules.Finding) { res.Findings = append(res.Findings, f) })
 	res.Findings = slices.DeleteFunc(res.Findings, func(f rules.Finding) bool {
 		return !f.Rule.Everyone && len(f.Names) > 0 &&
-			!slices.ContainsFunc(f.Names, func(name string) bool { return !res.Local.Has(f.Path, name) })
+			!slices.ContainsFunc(f.Names, func(name string) bool { return !res.spared(f.Path, name) })
 	})
 	slices.SortFunc(res.Findings, func(a, b rules.Finding) int {
 		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Span.Start, b.Span.Start), cmp.Compare(a.Span.End, b.Span.End),
@@ -293,7 +306,7 @@ func (r *run) finish() {
 		switch {
 		case u.unresolved:
 			s.Unresolved++
-		case u.unpinned && !res.Local.Has(u.path, u.name):
+		case u.unpinned && !res.spared(u.path, u.name):
 			s.Unpinned++
 		}
 	}

@@ -57,7 +57,7 @@ func TestSameWithAnyNumberOfWorkers(t *testing.T) {
 	}
 	for _, workers := range []int{2, 7, 32} {
 		many := check(t, Options{Paths: []string{"../testdata"}, Workers: workers})
-		opts := []cmp.Option{cmpopts.IgnoreFields(rules.Finding{}, "Rule"), cmpopts.IgnoreUnexported(Local{})}
+		opts := []cmp.Option{cmpopts.IgnoreFields(rules.Finding{}, "Rule"), cmpopts.IgnoreUnexported(Local{}, Replaced{})}
 		if d := cmp.Diff(one, many, opts...); d != "" {
 			t.Errorf("%d workers find something else:\n%s", workers, d)
 		}
@@ -237,7 +237,7 @@ func pinMemory(t *testing.T, format *parsers.Format, data []byte) (changes []Cha
 	p.opts.Unsafe = true
 	p.opts.Resolve = invented
 	p.each(f, format, parsers.Parse(f, format, nil))
-	jobs := p.targets(&Local{})
+	jobs := p.targets(&Result{Local: &Local{}, Replaced: &Replaced{}})
 	if err := p.resolve(context.Background(), jobs); err != nil {
 		t.Fatal(err)
 	}

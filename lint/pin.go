@@ -85,7 +85,7 @@ func Pin(ctx context.Context, opts PinOptions) (*PinResult, error) {
 	}
 	p.result.Errors = res.Errors
 	slices.SortFunc(p.files, func(a, b *pinnedFile) int { return cmp.Compare(a.file.Path, b.file.Path) })
-	targets := p.targets(res.Local)
+	targets := p.targets(res)
 	if err := p.resolve(ctx, targets); err != nil {
 		return nil, err
 	}
@@ -126,7 +126,7 @@ func (p *pinner) each(f *source.File, format *parsers.Format, res parsers.Result
 }
 
 // targets are the references to pin; those that can't be are outcomes already.
-func (p *pinner) targets(local *Local) []*job {
+func (p *pinner) targets(res *Result) []*job {
 	var uses []*image.Use
 	for _, f := range p.files {
 		for i := range f.uses {
@@ -143,7 +143,7 @@ func (p *pinner) targets(local *Local) []*job {
 	}
 	var jobs []*job
 	for _, t := range rewrite.Targets(uses, p.opts.Unsafe) {
-		if !t.Use.Judged() || local.Has(t.Use.File.Path, t.Value.Ref.Name()) {
+		if !t.Use.Judged() || res.spared(t.Use.File.Path, t.Value.Ref.Name()) {
 			continue
 		}
 		if t.Value.Ref.Pinned() {

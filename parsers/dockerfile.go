@@ -156,11 +156,11 @@ func parseDockerfile(p *Pass) {
 	f.syntax()
 	instructions := f.cut()
 	f.templated = dataName(f.file.Path) != strings.ToLower(path.Base(f.file.Path)) ||
-		slices.ContainsFunc(instructions, func(in instruction) bool { return in.templated })
+		slices.ContainsFunc(instructions, func(in instruction) bool { return isTemplated(in.text.Data[:in.keywordEnd()]) })
 	f.refused(err)
 	for _, in := range instructions {
-		if name := f.stageName(in); name != nil {
-			f.stages = append(f.stages, strings.ToLower(name.String()))
+		if name := f.stageName(in); name != "" {
+			f.stages = append(f.stages, name)
 		}
 	}
 	for _, in := range instructions {
@@ -244,8 +244,6 @@ type instruction struct {
 	body *source.Text // the lines of the here-documents; nil without
 	// trigger is set for what runs in the builds that start from this one.
 	trigger bool
-	// templated is set where a mark of a template stands first.
-	templated bool
 }
 
 // cut takes the file apart as BuildKit does.
@@ -263,7 +261,6 @@ func (f *dockerfile) cut() []instruction {
 			continue
 		}
 		in := instruction{text: text}
-		in.skipMarks()
 		if docs := in.heredocs(); len(docs) > 0 {
 			if end, ok := f.heredocEnd(next, docs, endless); ok {
 				in.body = f.pass.Text.Slice(f.line(next), f.line(end))
@@ -273,24 +270,6 @@ func (f *dockerfile) cut() []instruction {
 		out = append(out, in)
 	}
 	return out
-}
-
-// skipMarks leaves out the marks of a template in front of the instruction:
-// "{{ if .X }}FROM a", or the end of a block that starts above.
-func (in *instruction) skipMarks() {
-	for {
-		data := in.text.Data
-		end := templateEnd(data, 0)
-		if bytes.HasPrefix(data, []byte("}}")) || bytes.HasPrefix(data, []byte("%}")) || bytes.HasPrefix(data, []byte("%>")) {
-			end = 2
-		}
-		in.templated = in.templated || isTemplated(data[:in.keywordEnd()])
-		end = skipBlanks(data, end)
-		if end == 0 || end == len(data) {
-			return
-		}
-		in.text, in.templated = in.text.Slice(end, len(data)), true
-	}
 }
 
 // line is the inner offset at which a line (from one) starts.
@@ -533,22 +512,15 @@ func (f *dockerfile) words(in instruction) []*source.Text {
 	return words
 }
 
-// stageName is the name that a FROM gives its stage, or nil.
-func (f *dockerfile) stageName(in instruction) *source.Text {
+// stageName is the name, in lower case, that a FROM gives its stage.
+func (f *dockerfile) stageName(in instruction) string {
 	if in.keyword() != "from" {
-		return nil
+		return ""
 	}
-	_, args := f.fields(in)
-	if len(args) < 3 || !strings.EqualFold(args[1].String(), "as") {
-		return nil
+	if _, args := f.fields(in); len(args) >= 3 && strings.EqualFold(args[1].String(), "as") {
+		return strings.ToLower(args[2].String())
 	}
-	name := args[2]
-	for i := range name.Data {
-		if i > 0 && isTemplated(name.Data[i:min(i+2, len(name.Data))]) {
-			return name.Slice(0, i) // a block of a template starts
-		}
-	}
-	return name
+	return ""
 }
 
 func (f *dockerfile) instruction(in instruction) {
@@ -599,8 +571,8 @@ func (f *dockerfile) fromImage(in instruction) {
 	flags, args := f.fields(in)
 	name := f.stageName(in)
 	f.stage = strconv.Itoa(f.from)
-	if name != nil {
-		f.stage = name.String()
+	if name != "" {
+		f.stage = args[2].String()
 	}
 	f.from++
 	f.local = map[string]*binding{}
@@ -615,14 +587,9 @@ func (f *dockerfile) fromImage(in instruction) {
 		}
 		f.use(in, args[0], values, "FROM", f.done)
 	}
-	if name == nil {
-		return
-	}
-	for _, e := range f.word(name, f.globalArg) { // BuildKit takes no variables here, others do
-		text := strings.ToLower(e.text())
-		f.done = append(f.done, text)
-		f.stages = append(f.stages, text)
-		f.scopes[text] = f.local
+	if name != "" {
+		f.done = append(f.done, name)
+		f.scopes[name] = f.local
 	}
 }
 
@@ -637,8 +604,8 @@ func (f *dockerfile) use(in instruction, t *source.Text, values []expr, what str
 	if isTemplated(t.Data) && !image.Placeholder(t.String()) {
 		u.values = []expr{unknown(t, shorten(t.String()))}
 	}
-	if (in.trigger || f.templated && strings.HasSuffix(what, "from")) && !bytes.ContainsAny(t.Data, ":/@${<") {
-		u.confidence = image.Low // a stage that stands elsewhere, rather
+	if in.trigger && !bytes.ContainsAny(t.Data, ":/@$") {
+		u.confidence = image.Low // a stage of the build that it runs in, rather
 	}
 	f.pass.Use(u)
 }
@@ -1032,7 +999,7 @@ func (f *dockerfile) run(in instruction) {
 	}
 	outer := templating{}
 	if f.templated {
-		outer = templating{scan: scanTemplate, look: noLookup}
+		outer = templating{scan: scanTemplate, look: func(string) *binding { return nil }}
 	}
 	f.pass.nested(script, f.pointer("RUN"), func(q *Pass) { q.shell(f.variable, outer) })
 }

@@ -199,17 +199,12 @@ func expand(t *source.Text, scan scanner, look lookup) []expr {
 	return expandDepth(t, scan, look, 0)
 }
 
-const (
-	maxExpansion = 20
-	// maxText is the length in bytes of a text in which variables are looked
-	// for; a reference has some hundreds.
-	maxText = 16 << 10
-)
+const maxExpansion = 20
 
 func expandDepth(t *source.Text, scan scanner, look lookup, depth int) []expr {
 	out := []expr{{}}
 	at := 0
-	for at < len(t.Data) && depth < maxExpansion && len(t.Data) <= maxText {
+	for at < len(t.Data) && depth < maxExpansion {
 		v, ok := scan(t.Data, at)
 		if !ok {
 			break

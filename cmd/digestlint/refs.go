@@ -174,6 +174,10 @@ func (c *collector) list(res *lint.Result) *referenceList {
 		if r.Local && r.Pinnable {
 			r.Pinnable, r.Reason = false, "the repository builds this image itself"
 		}
+		r.Replaced = r.Replaced || r.Name != "" && res.Replaced.Has(r.Path, r.Name)
+		if r.Replaced && r.Pinnable {
+			r.Pinnable, r.Reason = false, "a kustomization gives it another image"
+		}
 	}
 	for _, e := range res.Errors {
 		l.Errors = append(l.Errors, fileError{Path: e.Path, Line: e.Line, Column: e.Column, Message: e.Message})
@@ -229,6 +233,8 @@ func (r reference) note() string {
 		state += ", output"
 	case r.Local:
 		state += ", built here"
+	case r.Replaced:
+		state += ", replaced"
 	case r.Pinned:
 		state += ", pinned"
 	case r.Value == nil && len(r.Values) == 0:
@@ -241,7 +247,7 @@ func (r reference) note() string {
 func writeList(w io.Writer, l *referenceList) error {
 	var names []string
 	for _, r := range l.References {
-		if r.Role == image.Output.String() || r.Local {
+		if r.Role == image.Output.String() || r.Local || r.Replaced {
 			continue
 		}
 		if r.Value != nil {
