@@ -1,0 +1,5 @@
+package parsers
+
+import "testing"
+
+func FuzzKo(f *testing.F) { fuzzFormat(f, Ko) }

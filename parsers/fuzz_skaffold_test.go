@@ -1,0 +1,5 @@
+package parsers
+
+import "testing"
+
+func FuzzSkaffold(f *testing.F) { fuzzFormat(f, Skaffold) }

@@ -1,0 +1,44 @@
+package parsers
+
+import (
+	"path"
+	"slices"
+	"strings"
+)
+
+// Ko reads the configuration of ko, which names the images that Go programs are
+// built on (https://ko.build/configuration/).
+var Ko = register(Format{
+	Name:    "ko",
+	Title:   "ko",
+	Comment: "#",
+	Detect:  detectKo,
+	Parse:   parseKo,
+})
+
+func detectKo(name string, data []byte) Certainty {
+	switch {
+	case !isYAML(name):
+	case strings.TrimSuffix(dataName(name), path.Ext(dataName(name))) == ".ko":
+		return Path
+	case containsAny(data, []string{"defaultBaseImage", "baseImageOverrides"}):
+		keys := topKeys(data)
+		if (slices.Contains(keys, "defaultBaseImage") || slices.Contains(keys, "baseImageOverrides")) && !slices.Contains(keys, "kind") {
+			return Content
+		}
+	}
+	return No
+}
+
+func parseKo(p *Pass) {
+	for _, d := range p.documents("aseImage") {
+		if n := get(d.root, "defaultBaseImage"); isScalar(n) {
+			p.image(d, n, noVariables, noLookup, found{pointer: "defaultBaseImage"})
+		}
+		for key, n := range pairs(get(d.root, "baseImageOverrides")) {
+			if isScalar(n) {
+				p.image(d, n, noVariables, noLookup, found{pointer: "baseImageOverrides." + key.Value})
+			}
+		}
+	}
+}
