@@ -1,0 +1,5 @@
+package parsers
+
+import "testing"
+
+func FuzzAppVeyor(f *testing.F) { fuzzFormat(f, AppVeyor) }

@@ -1,0 +1,5 @@
+package parsers
+
+import "testing"
+
+func FuzzCirrus(f *testing.F) { fuzzFormat(f, Cirrus) }

@@ -1,0 +1,5 @@
+package parsers
+
+import "testing"
+
+func FuzzCodeBuild(f *testing.F) { fuzzFormat(f, CodeBuild) }

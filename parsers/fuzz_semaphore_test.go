@@ -1,0 +1,5 @@
+package parsers
+
+import "testing"
+
+func FuzzSemaphore(f *testing.F) { fuzzFormat(f, Semaphore) }

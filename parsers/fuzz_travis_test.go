@@ -1,0 +1,5 @@
+package parsers
+
+import "testing"
+
+func FuzzTravis(f *testing.F) { fuzzFormat(f, Travis) }
