@@ -153,6 +153,7 @@ func parseDockerfile(p *Pass) {
 		f.escape = '`'
 	}
 	f.lex = shell.NewLex(rune(f.escape))
+	f.platforms()
 	f.syntax()
 	instructions := f.cut()
 	f.templated = dataName(f.file.Path) != strings.ToLower(path.Base(f.file.Path)) ||
@@ -165,6 +166,16 @@ func parseDockerfile(p *Pass) {
 	}
 	for _, in := range instructions {
 		f.instruction(in)
+	}
+}
+
+// platforms sets the arguments that every builder gives a value that no file
+// knows
+// (https://docs.docker.com/reference/dockerfile/#automatic-platform-args-in-the-global-scope).
+// The variants may be empty and stay unset here.
+func (f *dockerfile) platforms() {
+	for _, name := range []string{"TARGETPLATFORM", "TARGETOS", "TARGETARCH", "BUILDPLATFORM", "BUILDOS", "BUILDARCH"} {
+		f.global[name] = &binding{name: name, class: classArg, eval: func() []expr { return []expr{{{file: f.file, missing: name}}} }}
 	}
 }
 

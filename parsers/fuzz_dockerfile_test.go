@@ -121,6 +121,9 @@ func buildKitImages(data []byte) (images []named, ok bool) {
 		return nil, false
 	}
 	env := &buildArgs{lex: shell.NewLex(res.EscapeToken), values: map[string]string{}, doubtful: map[string]bool{}}
+	for _, name := range []string{"TARGETPLATFORM", "TARGETOS", "TARGETARCH", "BUILDPLATFORM", "BUILDOS", "BUILDARCH"} {
+		env.values[name], env.doubtful[name] = "any", true
+	}
 	for _, cmd := range args {
 		for _, a := range cmd.Args {
 			if a.Value == nil {
