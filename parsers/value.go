@@ -595,7 +595,7 @@ func scanDollar(data []byte, i int) (variable, bool) {
 
 // maxVariable bounds a "${…}" in bytes, so that a file of open braces costs
 // linear time.
-const maxVariable = 4096
+const maxVariable = 1024
 
 // scanBraced reads the "${…}" at i.
 func scanBraced(data []byte, i int) (variable, bool) {
