@@ -1,0 +1,5 @@
+package parsers
+
+import "testing"
+
+func FuzzBuildkite(f *testing.F) { fuzzFormat(f, Buildkite) }
