@@ -37,7 +37,7 @@ func detectAzure(name string, data []byte) Certainty {
 	folder := hasFolder(name, "azure-pipelines", ".azure-pipelines", ".azuredevops", ".azure-devops", ".ado", ".azdo", ".vsts-ci", "azure_pipelines")
 	// Every pipeline has one of them: a job runs on a pool, a template has
 	// steps or parameters.
-	if !containsAny(data, []string{"vmImage", "- task:", "- script:", "- bash:", "- pwsh:", "- powershell:", "- template:", "containers:", "container:", "- job:", "- stage:", "steps:"}) {
+	if !containsAny(data, []string{"vmImage", "- task:", "- script:", "- bash:", "- pwsh:", "- powershell:", "- template:", "containers:", "container:", "- job:", "- stage:", "steps:", "extends:"}) {
 		return No
 	}
 	keys := topKeys(data)
@@ -77,6 +77,8 @@ type azure struct {
 	// may define containers.
 	template bool
 	seen     visited
+	// conditional is set for a part of a job that stands in a condition.
+	conditional bool
 	// windows is set within a job on such a machine.
 	windows bool
 }
@@ -143,7 +145,10 @@ func (a *azure) walk(pointer string, n *node, depth int) {
 	if pool := get(n, "pool"); pool != nil {
 		in.windows = strings.HasPrefix(strings.ToLower(str(get(pool, "vmImage"))), "windows") || strings.HasPrefix(strings.ToLower(str(get(pool, "vmImage"))), "vs20")
 	}
-	in.job(pointer, n, keys)
+	isJob := has(keys, "job", "deployment", "steps", "strategy", "pool", "jobs") || a.conditional
+	if in.conditional = false; isJob {
+		in.job(pointer, n)
+	}
 	if in.step(pointer, n) {
 		return
 	}
@@ -153,22 +158,33 @@ func (a *azure) walk(pointer string, n *node, depth int) {
 			continue
 		}
 		at := joinPointer(pointer, key.Value)
-		if isExpression(key) {
-			at = pointer
+		if key.Value == "containers" {
+			in.named(at, v)
 		}
-		in.walk(at, v, depth+1)
+		below := in
+		if isExpression(key) {
+			at, below.conditional = pointer, isJob
+		}
+		below.walk(at, v, depth+1)
 	}
 }
 
 // job reads the containers of a job, which "steps" or "pool" or its name tell
 // from other mappings.
-func (a *azure) job(pointer string, n *node, keys []string) {
-	if !has(keys, "job", "deployment", "steps", "strategy", "pool", "jobs") {
-		return
-	}
+func (a *azure) job(pointer string, n *node) {
 	a.container(joinPointer(pointer, "container"), get(n, "container"), 0)
 	for name, s := range pairs(get(n, "services")) {
 		a.container(joinPointer(pointer, "services."+name.Value), s, 0)
+	}
+}
+
+// named reads containers by name, as pipelines that extend a template of their
+// organization hand them to it.
+func (a *azure) named(pointer string, n *node) {
+	for name, c := range pairs(n) {
+		if image := get(c, "image"); isScalar(image) && strings.ContainsAny(str(image), "/:") {
+			a.image(joinPointer(pointer, name.Value)+".image", image)
+		}
 	}
 }
 
@@ -205,10 +221,10 @@ func (a *azure) container(pointer string, n *node, depth int) {
 
 // namesResource reports whether a text is the name of a container resource. In
 // a template the pipeline that takes it in defines them, so a bare word is one
-// there; of an unknown variable alone its name tells.
+// there.
 func (a *azure) namesResource(e expr) bool {
-	if missing := e.missing(); len(missing) > 0 {
-		return len(e) == 1 && !strings.Contains(strings.ToLower(missing[0]), "image")
+	if len(e.missing()) > 0 {
+		return false
 	}
 	text := e.text()
 	return slices.Contains(a.resources, text) || text == "" || a.template && !strings.ContainsAny(text, "/:@")

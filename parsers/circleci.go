@@ -233,8 +233,41 @@ func (c *circle) command(pointer string, entrypoint, command *node) {
 	}
 }
 
+// image reads an image once with the defaults of the parameters, and once with
+// the arguments of each call: those of different calls don't mix.
 func (c *circle) image(pointer string, n *node) {
-	c.pass.image(c.doc, n, firstOf(scanCircle, scanDollar), c.look, found{pointer: pointer})
+	f := found{pointer: pointer}
+	t, links := c.doc.content(n)
+	if t == nil || len(links) > 0 || len(c.calls) == 0 || !bytes.Contains(t.Data, []byte("<<")) {
+		c.pass.image(c.doc, n, scanCircleText, c.look, f)
+		return
+	}
+	f.text = t.Trim()
+	var undecided []expr
+	for i := range len(c.calls) + 1 {
+		in := *c
+		in.calls = c.calls[:0]
+		if i > 0 {
+			in.calls = c.calls[i-1 : i]
+		}
+		for _, e := range expand(f.text, scanCircleText, in.look) {
+			switch {
+			case len(e.missing()) > 0:
+				undecided = append(undecided, e)
+			case len(f.values) < maxValues && !slices.ContainsFunc(f.values, e.same):
+				f.values = append(f.values, e)
+			}
+		}
+	}
+	if len(f.values) == 0 {
+		f.values = undecided[:1]
+	}
+	c.pass.Use(f)
+}
+
+// same reports whether two texts are the same and end at the same place.
+func (e expr) same(o expr) bool {
+	return len(e) > 0 && len(o) > 0 && e.text() == o.text() && e[len(e)-1].span == o[len(o)-1].span
 }
 
 // steps reads a list of steps, and those that steps take as arguments.
@@ -267,6 +300,8 @@ func (c *circle) argumentSteps(pointer string, arguments *node) {
 	for key, v := range pairs(arguments) {
 		switch key.Value {
 		case "requires", "filters", "context", "matrix":
+		case "docker":
+			c.containers(pointer+".docker", v)
 		default:
 			c.steps(pointer+"."+key.Value, v, 0)
 		}
@@ -295,7 +330,7 @@ func (c *circle) env(name string) *binding {
 	for i := len(c.envs) - 1; i >= 0; i-- {
 		outer := *c
 		outer.envs = c.envs[:i]
-		if b := c.doc.setting(c.envs[i], name, classEnv, firstOf(scanCircle, scanDollar), outer.anything); b != nil {
+		if b := c.doc.setting(c.envs[i], name, classEnv, scanCircleText, outer.anything); b != nil {
 			return b
 		}
 	}
@@ -385,7 +420,7 @@ func (c *circle) parameter(name, key string, n *node, region source.Span, calls 
 		if enum {
 			class = classCircleEnum
 		}
-		for _, e := range c.doc.exprs(n, scanCircle, c.look) {
+		for _, e := range c.doc.exprs(n, scanCircleText, c.look) {
 			if len(e.missing()) == 0 {
 				out = append(out, through(link{binding: &binding{name: key, class: class}, file: c.doc.text.File}, e))
 			}
@@ -393,16 +428,23 @@ func (c *circle) parameter(name, key string, n *node, region source.Span, calls 
 	}
 	b := &binding{name: name, class: classCircle, file: c.doc.text.File, region: region}
 	b.eval = func() []expr {
-		add(classCircleDefault, get(n, "default"))
 		for _, call := range calls {
 			add(classCircleArgument, get(call, key))
 			for _, v := range items(at(call, "matrix", "parameters", key)) {
 				add(classCircleMatrix, v)
 			}
 		}
+		if len(out) == 0 || len(calls) > 1 {
+			add(classCircleDefault, get(n, "default"))
+		}
 		return out[:min(len(out), maxValues)]
 	}
 	return b
+}
+
+// scanCircleText is scanCircle, and the variables of projects and contexts.
+func scanCircleText(data []byte, i int) (variable, bool) {
+	return firstOf(scanCircle, scanDollar)(data, i)
 }
 
 // scanCircle finds "<< name >>". Anything else between such marks is shell.

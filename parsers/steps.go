@@ -144,7 +144,7 @@ func (s *stepper) container(pointer string, c *node) {
 		look = in.variable
 	}
 	if n := get(c, "image"); n != nil {
-		s.pass.image(s.doc, n, scanDollar, look, found{pointer: pointer + ".image"})
+		s.pass.image(s.doc, n, scanStep, look, found{pointer: pointer + ".image"})
 	}
 	in.script(pointer+".commands", get(c, "commands"))
 	// Plugins that run commands elsewhere call them "script".
@@ -153,6 +153,20 @@ func (s *stepper) container(pointer string, c *node) {
 	in.script(pointer+".settings.commands", at(c, "settings", "commands"))
 	in.script(pointer+".parameters.script", at(c, "parameters", "script"))
 	in.command(pointer+".entrypoint", get(c, "entrypoint"), get(c, "command"))
+}
+
+// scanStep is scanDollar with the defaults "${NAME=word}" and "${NAME:=word}" of
+// the library that substitutes in these formats
+// (https://github.com/drone/envsubst).
+func scanStep(data []byte, i int) (variable, bool) {
+	v, ok := scanDollar(data, i)
+	if ok {
+		if k := strings.IndexByte(v.op, '='); k == 0 || k == 1 && v.op[0] == ':' {
+			v.word = [2]int{v.nameEnd + k + 1, v.end - 1}
+			v.op = v.op[:k] + "-"
+		}
+	}
+	return v, ok
 }
 
 // script reads commands, which one shell runs.
