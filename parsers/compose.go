@@ -392,15 +392,17 @@ func firstOutside(f *source.File, word string, spans []source.Span) int {
 // build reads what a build is based on and the names that it gives
 // (https://github.com/compose-spec/compose-spec/blob/main/build.md).
 func (c *compose) build(pointer string, build *node) {
+	contexts := get(build, "additional_contexts")
 	if n := get(build, "dockerfile_inline"); n != nil {
 		if t, _ := c.doc.content(n); t != nil {
+			before := len(c.pass.out.Uses)
 			c.pass.nested(unescapeDollars(t), pointer+".dockerfile_inline", parseDockerfile)
+			c.pass.out.Uses = append(c.pass.out.Uses[:before], withoutContexts(c.pass.out.Uses[before:], contexts)...)
 		}
 	}
 	for i, n := range items(get(build, "tags")) {
 		c.image(n, found{role: image.Output, pointer: pointer + ".tags" + pointerIndex(i)})
 	}
-	contexts := get(build, "additional_contexts")
 	for key, v := range entries(contexts) {
 		if strings.HasPrefix(str(v), imageScheme) {
 			c.image(v, found{pointer: pointer + ".additional_contexts." + key.Value})
@@ -422,6 +424,27 @@ func (c *compose) build(pointer string, build *node) {
 		}
 		c.pass.Use(f)
 	}
+}
+
+// withoutContexts is uses without those whose name a build context takes over
+// (https://docs.docker.com/reference/compose-file/build/#additional_contexts).
+func withoutContexts(uses []image.Use, contexts *node) []image.Use {
+	var names []string
+	add := func(name string) {
+		if r, err := image.Parse(name); err == nil {
+			names = append(names, r.Canonical())
+		}
+	}
+	for key := range entries(contexts) {
+		add(key.Value)
+	}
+	for _, n := range items(contexts) {
+		name, _, _ := strings.Cut(str(n), "=")
+		add(name)
+	}
+	return slices.DeleteFunc(uses, func(u image.Use) bool {
+		return slices.ContainsFunc(u.Values, func(v image.Value) bool { return v.Err == nil && slices.Contains(names, v.Ref.Canonical()) })
+	})
 }
 
 // imageScheme starts a build context that is an image.
