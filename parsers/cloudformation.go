@@ -7,6 +7,7 @@ import (
 
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
+	"github.com/digestlint/digestlint/image"
 	"github.com/digestlint/digestlint/source"
 )
 
@@ -53,8 +54,8 @@ func parseCloudFormation(p *Pass) {
 		for name, resource := range pairs(get(d.root, "Resources")) {
 			c.resource(name.Value, resource)
 		}
-		if image := at(d.root, "Globals", "Function", "ImageUri"); image != nil {
-			c.image(image, "Globals.Function.ImageUri")
+		if n := at(d.root, "Globals", "Function", "ImageUri"); n != nil {
+			c.image(n, image.Pull, "Globals.Function.ImageUri")
 		}
 	}
 }
@@ -86,12 +87,16 @@ var cloudFormationImages = map[string][]string{
 
 func (c cloudformation) resource(name string, resource *node) {
 	kind, properties := str(get(resource, "Type")), get(resource, "Properties")
+	role := image.Pull
+	if metadata := get(resource, "Metadata"); get(metadata, "Dockerfile") != nil || get(metadata, "DockerContext") != nil {
+		role = image.Output // "sam build" gives it this name
+	}
 	for _, place := range cloudFormationImages[kind] {
 		c.walk(properties, strings.Split(place, "."), name+".Properties", func(n *node, pointer string) {
-			if kind == "AWS::CodeBuild::Project" && managedImage(str(n)) {
+			if kind == "AWS::CodeBuild::Project" && c.managed(n) {
 				return
 			}
-			c.image(n, pointer)
+			c.image(n, role, pointer)
 		})
 	}
 	switch kind {
@@ -102,6 +107,16 @@ func (c cloudformation) resource(name string, resource *node) {
 	case "AWS::EC2::LaunchTemplate":
 		c.userData(at(properties, "LaunchTemplateData", "UserData"), name+".Properties.LaunchTemplateData.UserData")
 	}
+}
+
+// managed reports whether a value is an image of CodeBuild's own.
+func (c cloudformation) managed(n *node) bool {
+	for _, e := range c.exprs(n, 0) {
+		if managedImage(e.text()) {
+			return true
+		}
+	}
+	return false
 }
 
 // walk gives the nodes at a place below n. Both branches of a condition are
@@ -162,14 +177,14 @@ func function(n *node) (name string, args *node) {
 }
 
 // image reports the value of a property as an image.
-func (c cloudformation) image(n *node, pointer string) {
+func (c cloudformation) image(n *node, role image.Role, pointer string) {
 	if branches := conditional(n); branches != nil {
 		for _, b := range branches {
-			c.image(b, pointer)
+			c.image(b, role, pointer)
 		}
 		return
 	}
-	f := found{pointer: pointer}
+	f := found{pointer: pointer, role: role}
 	name, args := function(n)
 	switch {
 	case name == "" && isScalar(n):

@@ -3,7 +3,6 @@ package parsers
 import (
 	"bytes"
 	"path"
-	"strings"
 
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
@@ -33,9 +32,8 @@ func detectECS(name string, data []byte) Certainty {
 		return Likely
 	case jsonHasKey(data, "containerProperties"):
 		return Likely
-	case strings.HasPrefix(strings.TrimSpace(string(data[:min(len(data), 64)])), "[") && (jsonHasKey(data, "portMappings") ||
-		jsonHasKey(data, "logConfiguration") || jsonHasKey(data, "essential")):
-		return Content
+	case !jsonHasKey(data, "detail") && (jsonHasKey(data, "portMappings") || jsonHasKey(data, "logConfiguration") || jsonHasKey(data, "essential")):
+		return Content // the definitions alone
 	}
 	return No
 }

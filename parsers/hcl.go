@@ -78,10 +78,8 @@ func (p *Pass) hcl() *hclFile {
 		// and HCL.
 		masked := *h
 		masked.data = maskHCLTemplates(h.data)
-		if masked.parse() == nil {
-			return &masked
-		}
-		return h
+		masked.parseLines()
+		return &masked
 	}
 	if err != nil && p.depth == 0 {
 		at := 0
@@ -108,6 +106,29 @@ func (h *hclFile) parse() *hcl.Diagnostic {
 		}
 	}
 	return nil
+}
+
+// maxBrokenLines bounds the lines of a template that are left out of it.
+const maxBrokenLines = 16
+
+// parseLines parses a masked template, again and again without the lines that
+// are no HCL even then.
+func (h *hclFile) parseLines() {
+	for i := 0; i < maxBrokenLines; i++ {
+		err := h.parse()
+		if err == nil || err.Subject == nil {
+			return
+		}
+		at := min(err.Subject.Start.Byte, len(h.data))
+		start := bytes.LastIndexByte(h.data[:at], '\n') + 1
+		line := h.data[start:lineEnd(h.data, start)]
+		indent := len(line) - len(bytes.TrimLeft(line, " \t"))
+		if indent == len(line) || line[indent] == '#' {
+			return
+		}
+		line[indent] = '#'
+	}
+	h.parse()
 }
 
 // deepHCL reports whether a text nests more than any that people write. It

@@ -213,13 +213,15 @@ func (b terraformBlock) report(e hclsyntax.Expression, role image.Role, pointer 
 // terraformImages are the attributes that name an image, as resource type,
 // blocks and attribute. That of a block "container" needs no entry.
 var terraformImages = map[string]image.Role{
-	"docker_container.image":             image.Pull,
-	"data.docker_image.name":             image.Pull,
-	"data.docker_registry_image.name":    image.Pull,
-	"data.docker_registry_manifest.name": image.Pull,
-	"docker_registry_image.name":         image.Output,
-	"docker_tag.target_image":            image.Output,
-	"docker_image.build.tag":             image.Output,
+	"docker_container.image":                       image.Pull,
+	"data.docker_image.name":                       image.Pull,
+	"data.docker_registry_image.name":              image.Pull,
+	"data.docker_registry_manifest.name":           image.Pull,
+	"docker_registry_image.name":                   image.Output,
+	"docker_tag.target_image":                      image.Output,
+	"docker_image.build.tag":                       image.Output,
+	"docker_buildx_builder.docker_container.image": image.Pull,
+	"docker_buildx_builder.kubernetes.image":       image.Pull,
 
 	"aws_lambda_function.image_uri": image.Pull,
 	"aws_apprunner_service.source_configuration.image_repository.image_identifier":    image.Pull,
@@ -444,6 +446,11 @@ func (b terraformBlock) nested(a *hclsyntax.Attribute) {
 func (b terraformBlock) object(o *hclsyntax.ObjectConsExpr, scope *hclScope, pointer, key string, within bool) {
 	inner := b
 	inner.scope, inner.pointer = scope, pointer
+	for _, name := range []string{"container_image", "docker_image"} {
+		if e := hclMember(o, name); e != nil && inner.plausible(e, true) {
+			inner.report(e, image.Pull, name)
+		}
+	}
 	if e := hclMember(o, "image"); e != nil {
 		if nested, ok := hclUnwrapped(e).(*hclsyntax.ObjectConsExpr); ok {
 			if repository := hclMember(nested, "repository"); repository != nil && hclMember(nested, "tag") != nil {
@@ -550,18 +557,33 @@ func (b terraformBlock) provisioner(kind string, body *hclsyntax.Body) {
 
 // module reads the inputs of a module that can only be images.
 func (b terraformBlock) module(body *hclsyntax.Body) {
+	source, _ := hclConstant(hclAttribute(body, "source"))
+	containers := containerModule(source) || containerModule(b.pointer)
 	for _, a := range hclAttributes(body) {
 		switch a.Name {
 		case "source", "version", "providers", "count", "for_each", "depends_on":
 			continue
 		case "container_image", "docker_image", "image_uri", "image":
-			if b.plausible(a.Expr, a.Name != "image") {
+			if containers && hclIsName(a.Expr) || b.plausible(a.Expr, a.Name != "image") {
 				b.report(a.Expr, image.Pull, a.Name)
 				continue
 			}
 		}
 		b.nested(a)
 	}
+}
+
+// containerModule reports whether the source or name of a module is that of
+// one that runs containers.
+func containerModule(name string) bool {
+	name = strings.ReplaceAll(strings.ToLower(name), "_", "-")
+	return containsAny([]byte(name), []string{"container", "docker", "ecs", "fargate", "cloud-run", "kubernetes", "deployment"})
+}
+
+// hclIsName reports whether an expression is a name with its attributes alone.
+func hclIsName(e hclsyntax.Expression) bool {
+	_, ok := hclUnwrapped(e).(*hclsyntax.ScopeTraversalExpr)
+	return ok
 }
 
 // plausible reports whether the value of a module's input looks like an image
@@ -592,6 +614,9 @@ func (b terraformBlock) plausible(e hclsyntax.Expression, named bool) bool {
 // lists of containers.
 func (b terraformBlock) strings(body *hclsyntax.Body) {
 	for _, a := range hclAttributes(body) {
+		if a.Name == "type" {
+			continue // "object({ image = string })" has types, not values
+		}
 		b.objects(a.Expr, b.scope, b.pointer+"."+a.Name, a.Name, func(o *hclsyntax.ObjectConsExpr, scope *hclScope, pointer, key string) bool {
 			if hclMember(o, "image") != nil && (looksLikeContainer(o) || containerBlock(key)) {
 				b.object(o, scope, pointer, key, false)
