@@ -612,13 +612,22 @@ func (f *dockerfile) use(in instruction, t *source.Text, values []expr, what str
 		return
 	}
 	u := found{text: unquote(t), values: values, pointer: f.pointer(what)}
-	if isTemplated(t.Data) && !image.Placeholder(t.String()) {
-		u.values = []expr{unknown(t, shorten(t.String()))}
+	if f.templated && !image.Placeholder(t.String()) && !slices.ContainsFunc(values, mayBeReference) {
+		u.values = []expr{unknown(t, shorten(t.String()))} // "##BASE##", "ifelse(…"
 	}
 	if in.trigger && !bytes.ContainsAny(t.Data, ":/@$") {
 		u.confidence = image.Low // a stage of the build that it runs in, rather
 	}
 	f.pass.Use(u)
+}
+
+// mayBeReference reports whether a value is a reference, as far as it is known.
+func mayBeReference(e expr) bool {
+	if len(e.missing()) > 0 {
+		return true
+	}
+	_, err := image.Parse(e.text())
+	return err == nil
 }
 
 func (f *dockerfile) pointer(what string) string {

@@ -724,7 +724,7 @@ func (s *script) hereDocs(redirs []*syntax.Redirect, stdin stdinKind) {
 		case stdin == stdinShell:
 			s.pass.nested(body, "", func(q *Pass) { q.shell(s.look, s.outer) })
 		case stdin == stdinDockerfile:
-			s.pass.nested(body, "", func(q *Pass) { q.quiet = true; parseDockerfile(q) })
+			s.pass.nested(body, "", func(q *Pass) { q.quiet, q.vars = true, s.variables(); parseDockerfile(q) })
 		case stdin == stdinCompose:
 			s.pass.nested(body, "", func(q *Pass) { q.quiet, q.vars = true, s.variables(); parseCompose(q) })
 		case stdin == stdinManifest || looksLikeManifest(body.Data):

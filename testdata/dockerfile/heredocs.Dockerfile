@@ -41,6 +41,9 @@ B
 RUN docker build -t local - <<EOF
 FROM busybox:1.36
 EOF
+RUN B=ruby:3.3 && docker build - <<EOF
+FROM $B
+EOF
 RUN ["echo", "<<EOF"]
 RUN echo '<<EOF'
 FROM debian:12
