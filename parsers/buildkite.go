@@ -2,7 +2,6 @@ package parsers
 
 import (
 	"bytes"
-	"path"
 	"slices"
 	"strings"
 
@@ -38,10 +37,9 @@ func detectBuildkite(name string, data []byte) Certainty {
 		}
 		return Path
 	}
-	// Pipelines are uploaded from anywhere; the plugins are Buildkite's alone.
-	if isYAML(name) && slices.Contains(topKeys(data), "steps") &&
-		(base == "pipeline.yml" || base == "pipeline.yaml" || inFolder(path.Dir(name)+"/", "buildkite")) &&
-		containsAny(data, []string{"plugins:", "command:", "commands:", "buildkite", "- wait"}) {
+	// Pipelines are uploaded from anywhere; the versions of plugins tell.
+	plugins := bytes.Contains(data, []byte("plugins:")) && bytes.Contains(data, []byte("#v"))
+	if isYAML(name) && (plugins || bytes.Contains(data, []byte("buildkite"))) && slices.Contains(topKeys(data), "steps") {
 		return Content
 	}
 	return No

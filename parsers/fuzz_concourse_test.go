@@ -1,0 +1,5 @@
+package parsers
+
+import "testing"
+
+func FuzzConcourse(f *testing.F) { fuzzFormat(f, Concourse) }
