@@ -27,6 +27,9 @@ type splitImage struct {
 	// parent is the key of a mapping that the digest key needs around it and
 	// that is not there yet.
 	parent string
+	// place gives the site of the digest where the format has rules of its
+	// own for that; it is asked where no part comes from a variable.
+	place func() *image.Site
 }
 
 // schemeOCI begins the address of an OCI artifact.
@@ -124,6 +127,9 @@ func (d *document) digestSite(s splitImage, values []expr, tagged bool) *image.S
 				}
 			}
 		}
+	}
+	if s.place != nil {
+		return s.place()
 	}
 	if s.digest != nil {
 		if site := d.emptyValue(s.owner, s.digest); site != nil {
