@@ -30,7 +30,8 @@ func detectCompose(name string, data []byte) Certainty {
 	if !isYAML(name) {
 		return No
 	}
-	named := strings.Contains(strings.ToLower(path.Base(name)), "compose")
+	base := strings.ToLower(path.Base(name))
+	named := strings.Contains(base, "compose") || base == "fig.yml" || base == "fig.yaml" // Compose's first name
 	if !named && !bytes.Contains(data, []byte("services")) {
 		return No
 	}

@@ -38,7 +38,7 @@ func detectKubernetes(name string, data []byte) Certainty {
 			return Content
 		}
 	}
-	if isPatch(data) {
+	if isPatch(data) || bytes.Contains(data, []byte("containers:")) && looksLikeFragment(topKeys(data), data) {
 		return Content
 	}
 	return No
@@ -98,6 +98,9 @@ func (k *kubernetes) top(n *node, depth int) {
 				k.top(item, depth+1)
 			}
 		}
+	case isFragment(n):
+		k.head = "Pod"
+		k.walk(get(n, "spec"), "spec", "spec", 0)
 	case !isObject(n):
 	case isSequence(get(n, "items")) && strings.HasSuffix(str(get(n, "kind")), "List"):
 		for _, item := range items(get(n, "items")) {
@@ -108,6 +111,22 @@ func (k *kubernetes) top(n *node, depth int) {
 	default:
 		k.object(n)
 	}
+}
+
+// isFragment reports whether n is the part of a pod, or of what makes pods, that
+// a tool completes: "metadata" and "spec" without a kind, as in the files of a
+// Jenkins agent or a patch.
+func isFragment(n *node) bool {
+	if get(n, "kind") != nil && get(n, "apiVersion") != nil {
+		return false
+	}
+	return isSequence(at(n, "spec", "containers")) || isSequence(at(n, "spec", "template", "spec", "containers"))
+}
+
+// looksLikeFragment is isFragment for a text.
+func looksLikeFragment(keys []string, data []byte) bool {
+	return slices.Contains(keys, "spec") && bytes.Contains(data, []byte("containers:")) &&
+		!slices.ContainsFunc(keys, func(k string) bool { return k != "spec" && k != "metadata" && k != "kind" && k != "apiVersion" })
 }
 
 // isObject reports whether n is an object of the Kubernetes API.
