@@ -141,7 +141,8 @@ func (c *concourse) step(n *node) {
 // (https://github.com/concourse/registry-image-resource).
 func (c *concourse) resource(pointer string, r *node, role image.Role, place func(r *node) *image.Site) {
 	kind := str(get(r, "type"))
-	if kind != "registry-image" && kind != "docker-image" && !c.types[kind] {
+	// Pipelines call their own versions of these types "registry-image-ecr".
+	if !strings.HasPrefix(kind, "registry-image") && !strings.HasPrefix(kind, "docker-image") && !c.types[kind] {
 		return
 	}
 	src := get(r, "source")

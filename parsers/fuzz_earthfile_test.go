@@ -1,0 +1,5 @@
+package parsers
+
+import "testing"
+
+func FuzzEarthfile(f *testing.F) { fuzzFormat(f, Earthfile) }
