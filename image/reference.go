@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 )
 
 // Reference is an image reference as written, taken apart. No part is
@@ -109,7 +110,7 @@ func checkName(registry, repository string) error {
 			case c >= 'A' && c <= 'Z':
 				return &SyntaxError{at + i, fmt.Sprintf("upper case in the repository name %q", repository)}
 			case c != '.' && c != '_' && c != '-':
-				return &SyntaxError{at + i, fmt.Sprintf("%q in the repository name %q", string(rune(c)), repository)}
+				return &SyntaxError{at + i, fmt.Sprintf("%q in the repository name %q", runeAt(part, i), repository)}
 			case i == 0 || i == len(part)-1 || !separator(part, i):
 				return &SyntaxError{at + i, fmt.Sprintf("misplaced %q in the repository name %q", string(rune(c)), repository)}
 			}
@@ -117,6 +118,12 @@ func checkName(registry, repository string) error {
 		at += len(part) + 1
 	}
 	return nil
+}
+
+// runeAt is the character of s that starts at byte i.
+func runeAt(s string, i int) string {
+	_, size := utf8.DecodeRuneInString(s[i:])
+	return s[i : i+size]
 }
 
 // separator reports whether the run of separators that part[i] belongs to is
@@ -186,7 +193,7 @@ func checkTag(tag string, at int) error {
 		c := tag[i]
 		word := isLower(c) || isDigit(c) || c == '_' || c >= 'A' && c <= 'Z'
 		if !word && (i == 0 || c != '.' && c != '-') {
-			return &SyntaxError{at + i, fmt.Sprintf("%q in the tag %q", string(rune(c)), tag)}
+			return &SyntaxError{at + i, fmt.Sprintf("%q in the tag %q", runeAt(tag, i), tag)}
 		}
 	}
 	return nil
@@ -220,7 +227,7 @@ func checkDigest(d string) error {
 	}
 	for i := 0; i < len(hex); i++ {
 		if !isHex(hex[i]) {
-			return fmt.Errorf("%q in a %s digest (lower-case hex digits only)", string(rune(hex[i])), algorithm)
+			return fmt.Errorf("%q in a %s digest (lower-case hex digits only)", runeAt(hex, i), algorithm)
 		}
 	}
 	return nil

@@ -75,6 +75,8 @@ func TestParseErrors(t *testing.T) {
 		{"a//b", "empty part", 2},
 		{"a/", "empty part", 2},
 		{"a/b c", "in the repository name", 3},
+		{"a/é", `"é" in the repository name`, 2},
+		{"a:1é", `"é" in the tag`, 3},
 		{"a.b:x/y", "not a registry host", 4},
 		{"/a", "empty part", 0},
 		{strings.Repeat("a", 256), "255 bytes", 0},

@@ -1,0 +1,5 @@
+package parsers
+
+import "testing"
+
+func FuzzMolecule(f *testing.F) { fuzzFormat(f, Molecule) }

@@ -1,0 +1,5 @@
+package parsers
+
+import "testing"
+
+func FuzzProw(f *testing.F) { fuzzFormat(f, Prow) }
