@@ -157,11 +157,11 @@ func parseDockerfile(p *Pass) {
 	f.syntax()
 	instructions := f.cut()
 	f.templated = dataName(f.file.Path) != strings.ToLower(path.Base(f.file.Path)) ||
-		slices.ContainsFunc(instructions, func(in instruction) bool { return isTemplated(in.text.Data[:in.keywordEnd()]) })
+		slices.ContainsFunc(instructions, func(in instruction) bool { return in.templated })
 	f.refused(err)
 	for _, in := range instructions {
-		if name := f.stageName(in); name != "" {
-			f.stages = append(f.stages, name)
+		if name := f.stageName(in); name != nil {
+			f.stages = append(f.stages, strings.ToLower(name.String()))
 		}
 	}
 	for _, in := range instructions {
@@ -255,6 +255,8 @@ type instruction struct {
 	body *source.Text // the lines of the here-documents; nil without
 	// trigger is set for what runs in the builds that start from this one.
 	trigger bool
+	// templated is set where a mark of a template stands first.
+	templated bool
 }
 
 // cut takes the file apart as BuildKit does.
@@ -272,6 +274,7 @@ func (f *dockerfile) cut() []instruction {
 			continue
 		}
 		in := instruction{text: text}
+		in.skipMarks()
 		if docs := in.heredocs(); len(docs) > 0 {
 			if end, ok := f.heredocEnd(next, docs, endless); ok {
 				in.body = f.pass.Text.Slice(f.line(next), f.line(end))
@@ -281,6 +284,24 @@ func (f *dockerfile) cut() []instruction {
 		out = append(out, in)
 	}
 	return out
+}
+
+// skipMarks leaves out the marks of a template in front of the instruction:
+// "{{ if .X }}FROM a", or the end of a block that starts above.
+func (in *instruction) skipMarks() {
+	for {
+		data := in.text.Data
+		end := templateEnd(data, 0)
+		if bytes.HasPrefix(data, []byte("}}")) || bytes.HasPrefix(data, []byte("%}")) || bytes.HasPrefix(data, []byte("%>")) {
+			end = 2
+		}
+		in.templated = in.templated || isTemplated(data[:in.keywordEnd()])
+		end = skipBlanks(data, end)
+		if end == 0 || end == len(data) {
+			return
+		}
+		in.text, in.templated = in.text.Slice(end, len(data)), true
+	}
 }
 
 // line is the inner offset at which a line (from one) starts.
@@ -523,15 +544,22 @@ func (f *dockerfile) words(in instruction) []*source.Text {
 	return words
 }
 
-// stageName is the name, in lower case, that a FROM gives its stage.
-func (f *dockerfile) stageName(in instruction) string {
+// stageName is the name that a FROM gives its stage, or nil.
+func (f *dockerfile) stageName(in instruction) *source.Text {
 	if in.keyword() != "from" {
-		return ""
+		return nil
 	}
-	if _, args := f.fields(in); len(args) >= 3 && strings.EqualFold(args[1].String(), "as") {
-		return strings.ToLower(args[2].String())
+	_, args := f.fields(in)
+	if len(args) < 3 || !strings.EqualFold(args[1].String(), "as") {
+		return nil
 	}
-	return ""
+	name := args[2]
+	for i := range name.Data {
+		if i > 0 && isTemplated(name.Data[i:min(i+2, len(name.Data))]) {
+			return name.Slice(0, i) // a block of a template starts
+		}
+	}
+	return name
 }
 
 func (f *dockerfile) instruction(in instruction) {
@@ -582,8 +610,8 @@ func (f *dockerfile) fromImage(in instruction) {
 	flags, args := f.fields(in)
 	name := f.stageName(in)
 	f.stage = strconv.Itoa(f.from)
-	if name != "" {
-		f.stage = args[2].String()
+	if name != nil {
+		f.stage = name.String()
 	}
 	f.from++
 	f.local = map[string]*binding{}
@@ -598,9 +626,14 @@ func (f *dockerfile) fromImage(in instruction) {
 		}
 		f.use(in, args[0], values, "FROM", f.done)
 	}
-	if name != "" {
-		f.done = append(f.done, name)
-		f.scopes[name] = f.local
+	if name == nil {
+		return
+	}
+	for _, e := range f.word(name, f.globalArg) { // BuildKit takes no variables here, others do
+		text := strings.ToLower(e.text())
+		f.done = append(f.done, text)
+		f.stages = append(f.stages, text)
+		f.scopes[text] = f.local
 	}
 }
 
@@ -612,11 +645,11 @@ func (f *dockerfile) use(in instruction, t *source.Text, values []expr, what str
 		return
 	}
 	u := found{text: unquote(t), values: values, pointer: f.pointer(what)}
-	if f.templated && !image.Placeholder(t.String()) && !slices.ContainsFunc(values, mayBeReference) {
+	if (f.templated || isTemplated(t.Data)) && !image.Placeholder(t.String()) && !slices.ContainsFunc(values, mayBeReference) {
 		u.values = []expr{unknown(t, shorten(t.String()))} // "##BASE##", "ifelse(…"
 	}
-	if in.trigger && !bytes.ContainsAny(t.Data, ":/@$") {
-		u.confidence = image.Low // a stage of the build that it runs in, rather
+	if (in.trigger || f.templated && strings.HasSuffix(what, "from")) && !bytes.ContainsAny(t.Data, ":/@${<") {
+		u.confidence = image.Low // a stage that stands elsewhere, rather
 	}
 	f.pass.Use(u)
 }
@@ -1019,7 +1052,7 @@ func (f *dockerfile) run(in instruction) {
 	}
 	outer := templating{}
 	if f.templated {
-		outer = templating{scan: scanTemplate, look: func(string) *binding { return nil }}
+		outer = templating{scan: scanTemplate, look: noLookup}
 	}
 	f.pass.nested(script, f.pointer("RUN"), func(q *Pass) { q.shell(f.variable, outer) })
 }
