@@ -555,12 +555,12 @@ func (r *commandReader) add(u use, i, start, end int) {
 const registryTransport = "docker://"
 
 // elsewhere are the transports of images that are in no registry.
-var elsewhere = [...]string{"docker-archive:", "docker-daemon:", "oci-archive:", "containers-storage:", "ostree:", "tarball:", "dir:/", "dir:.", "oci:/", "oci:.", "ocidir:", "sha256:"}
+var elsewhere = [...]string{"docker-archive:", "docker-daemon:", "oci-archive:", "containers-storage:", "ostree:", "tarball:", "dir:/", "dir:.", "dir:\x00", "oci:/", "oci:.", "oci:\x00", "ocidir:", "sha256:"}
 
 // namesImage reports whether s can name an image at all, be it misspelt. Paths,
-// URLs, image IDs and the "{}" of find and xargs can't.
+// URLs, image IDs, the "+v1.31" of k3d and the "{}" of find and xargs can't.
 func namesImage(s string) bool {
-	if s == "" || strings.IndexByte("/.~-", s[0]) >= 0 || strings.ContainsAny(s, " \t\r\n\\=") ||
+	if s == "" || strings.IndexByte("/.~-+", s[0]) >= 0 || strings.ContainsAny(s, " \t\r\n\\=") ||
 		strings.Contains(s, "://") || strings.Contains(s, "{}") {
 		return false
 	}

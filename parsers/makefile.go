@@ -99,6 +99,9 @@ type makeVariable struct {
 	unclear bool // appended to, computed, or for some targets only
 	name    source.Span
 	value   *source.Text
+	// others are the values before the last: a command line may begin with
+	// any of them.
+	others  []*source.Text
 	binding *binding
 }
 
@@ -347,6 +350,9 @@ func (m *makefile) assignment(start, end int) (makeAssignment, bool) {
 		v.unclear = true
 	}
 	if !a.define {
+		if v.value != nil {
+			v.others = append(v.others, v.value)
+		}
 		v.value = m.joined(valueStart, valueEnd)
 		if op == "!=" {
 			m.shells = append(m.shells, makeText{lines: []source.Span{{Start: valueStart, End: valueEnd}}, pointer: a.name})
@@ -686,47 +692,87 @@ func (d *makeDecoder) reference(start, end int) {
 	}
 }
 
-// shellFunctions notes the arguments of the $(shell …) in a reference.
+// commandArguments are the arguments of functions that are, or become, shell
+// text, counted from one.
+var commandArguments = map[string][]int{"shell": {1}, "foreach": {3}, "if": {2, 3}, "or": {1, 2}, "and": {1, 2}, "eval": {1}}
+
+// shellFunctions notes the command lines in the reference to a function.
 func (d *makeDecoder) shellFunctions(start, end int) {
 	data := d.makefile.text.Data
-	for i := start; i < end; i++ {
-		if data[i] != '$' {
+	if end-start < 4 || data[start+1] != '(' && data[start+1] != '{' || !containsAny(data[start:end], shellWords) {
+		return
+	}
+	name := firstWord(data[start+2 : end-1])
+	numbers := commandArguments[name]
+	at := start + 2 + len(name)
+	if at >= end-1 || data[at] != ' ' && data[at] != '\t' {
+		return
+	}
+	number := 1
+	from := at + 1
+	for i := from; i < end; i++ {
+		switch {
+		case data[i] == '$' && i < end-1:
+			next := skipReference(data, i, end-1)
+			if numbers == nil { // $(strip $(shell …))
+				d.shellFunctions(i, next)
+			}
+			i = max(i, next-1)
+			continue
+		case i == end-1:
+		case data[i] != ',' || name == "shell" || name == "eval":
 			continue
 		}
-		rest := data[i:end]
-		if !bytes.HasPrefix(rest, []byte("$(shell")) && !bytes.HasPrefix(rest, []byte("${shell")) || len(rest) < 9 || rest[7] != ' ' && rest[7] != '\t' {
-			continue
+		if slices.Contains(numbers, number) && from < i {
+			d.functions = append(d.functions, source.Span{Start: from, End: i})
 		}
-		stop := skipReference(data, i, end)
-		if stop > i+9 {
-			d.functions = append(d.functions, source.Span{Start: i + 8, End: stop - 1})
-			i = stop - 1
-		}
+		number++
+		from = i + 1
 	}
 }
 
 // command is the text of a variable that holds the beginning of a command
-// line, such as "docker run --rm", or "".
+// line, such as "docker run --rm", or "". Which of several engines it is makes
+// no difference.
 func (d *makeDecoder) command(name string, depth int) string {
 	v := d.vars[name]
-	if v == nil || v.count != 1 || v.unclear || v.value == nil || depth > maxExpansion || len(v.value.Data) > maxVariable {
+	if v == nil || v.value == nil || depth > maxExpansion || hint(name) == hintImage {
 		return ""
 	}
-	first := firstValueWord(v.value.Data)
-	if len(first) == len(v.value.Data) {
-		return "" // a program alone, or an image
-	}
-	if findProgram(word{text: first}) == nil {
-		inner, ok := strings.CutPrefix(first, "$")
-		if !ok {
-			return ""
-		}
-		inner = strings.Trim(inner, "(){}")
-		if e := d.vars[inner]; (e == nil || e.value == nil || findProgram(word{text: firstValueWord(e.value.Data)}) == nil) && findProgram(word{text: string(opaque), name: inner}) == nil {
-			return ""
+	for _, value := range append([]*source.Text{v.value}, v.others...) {
+		if len(value.Data) < maxVariable && d.startsCommand(value.Data, depth) {
+			return d.expandText(value.Data, depth)
 		}
 	}
-	return d.expandText(v.value.Data, depth)
+	return ""
+}
+
+// startsCommand reports whether the first word of a value, behind assignments,
+// is a program that is known, or a variable that stands for one.
+func (d *makeDecoder) startsCommand(value []byte, depth int) bool {
+	if i := bytes.LastIndex(value, []byte("&& ")); i >= 0 { // mkdir -p x && docker run
+		value = bytes.TrimLeft(value[i+len("&& "):], " \t")
+	}
+	first := firstValueWord(value)
+	for isAssignment(first) {
+		value = bytes.TrimLeft(value[len(first):], " \t")
+		first = firstValueWord(value)
+	}
+	alone := len(first) == len(value)
+	first = strings.Trim(first, `"'`)
+	inner, ok := strings.CutPrefix(first, "$")
+	if !ok {
+		return findProgram(word{text: first}) != nil
+	}
+	inner = strings.Trim(inner, "(){}")
+	if alone || depth > maxExpansion {
+		return false // another name for the same
+	}
+	if findProgram(word{text: string(opaque), name: inner}) != nil {
+		return true
+	}
+	v := d.vars[inner]
+	return v != nil && v.value != nil && d.startsCommand(v.value.Data, depth+1)
 }
 
 // expandText is a value with its references as [scanMade] finds them.

@@ -42,7 +42,7 @@ func (p *Pass) shells(texts []*source.Text, env lookup, outer templating) {
 	}
 	assigned := &assignments{
 		bindings: map[string]*binding{}, counts: map[string]int{},
-		defaults: map[string]*binding{}, arrays: map[string][]*syntax.Word{},
+		defaults: map[string]*binding{}, arrays: map[string][]*syntax.Word{}, texts: map[string][]assignedText{}, commands: map[string][]shellWord{},
 	}
 	var scripts []*script
 	for _, t := range parseTexts(texts, outer.scan) {
@@ -222,6 +222,8 @@ type assignments struct {
 	// defaults are what "${NAME:=word}" sets, which ends nothing that is set.
 	defaults map[string]*binding
 	arrays   map[string][]*syntax.Word
+	texts    map[string][]assignedText
+	commands map[string][]shellWord // found so far, by the variable that holds them
 }
 
 // part is a stretch of a word: static text, or what is known of an expansion.
@@ -248,9 +250,11 @@ func (s *script) collect() {
 		counts[name]++
 		if a.Append || a.Value == nil {
 			counts[name]++ // appended to, or set by something unseen
+			s.assigned.texts[name] = append(s.assigned.texts[name], assignedText{from: s})
 			return
 		}
 		value := a.Value
+		s.assigned.texts[name] = append(s.assigned.texts[name], assignedText{s, value})
 		s.define(name, classShell, a.Name, func() []expr { return s.values(value) })
 	}
 	syntax.Walk(s.file, func(n syntax.Node) bool {
@@ -789,6 +793,7 @@ func firstOf(a, b scanner) scanner {
 
 // shellWord is a word with the parts that it is made of.
 type shellWord struct {
+	from  *script
 	node  *syntax.Word
 	parts []part
 	word
@@ -796,7 +801,7 @@ type shellWord struct {
 }
 
 func (s *script) word(w *syntax.Word) shellWord {
-	out := shellWord{node: w, parts: s.parts(w.Parts, false)}
+	out := shellWord{from: s, node: w, parts: s.parts(w.Parts, false)}
 	var b strings.Builder
 	for _, p := range out.parts {
 		out.starts = append(out.starts, b.Len())
@@ -874,11 +879,10 @@ func (s *script) command(call *syntax.CallExpr, report bool) commandLine {
 	if len(call.Args) == 0 {
 		return commandLine{}
 	}
-	words := make([]shellWord, len(call.Args))
-	plain := make([]word, len(call.Args))
-	for i, w := range call.Args {
-		words[i] = s.word(w)
-		plain[i] = words[i].word
+	words := s.expandCommand(s.words(call.Args))
+	plain := make([]word, len(words))
+	for i, w := range words {
+		plain[i] = w.word
 	}
 	read := readCommand
 	if s.engine(words[0]) {
@@ -893,7 +897,7 @@ func (s *script) command(call *syntax.CallExpr, report bool) commandLine {
 		s.use(words[o.word], o, name)
 	}
 	for _, i := range line.scripts {
-		if inner := s.inner(words[i].node); inner != nil {
+		if inner := words[i].from.inner(words[i].node); inner != nil {
 			s.pass.nested(inner, "", func(q *Pass) { q.shell(s.look, s.outer) })
 		}
 	}
@@ -963,7 +967,7 @@ func (s *script) use(w shellWord, o operand, name string) {
 		span, _ := cut.Span(0, len(cut.Data))
 		end = span.End
 	}
-	if start < 0 {
+	if start < 0 || !canName(values) {
 		return
 	}
 	f := found{role: o.role, values: values, pointer: name, digestOnly: o.digestOnly, text: s.raw(start, end)}

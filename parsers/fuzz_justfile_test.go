@@ -1,0 +1,5 @@
+package parsers
+
+import "testing"
+
+func FuzzJustfile(f *testing.F) { fuzzFormat(f, Justfile) }
