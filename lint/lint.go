@@ -39,6 +39,9 @@ type Options struct {
 	StdinName string
 	// Workers is how many files are read at once; zero means one a processor.
 	Workers int
+	// Assign gives a file's format by name where its path decides, "" where
+	// path and content do, and "none" for a file that has no format.
+	Assign func(path string) string
 	// Rules judge the uses; none means that nothing is judged.
 	Rules []*rules.Rule
 	// Each is called with every recognised file and its uses, from several
@@ -237,7 +240,7 @@ func (r *run) look(f *source.File, named bool) {
 	var unknown bool
 	binary := isBinary(f.Data)
 	if !binary && len(f.Data) <= maxSize {
-		if format := parsers.Detect(f.Path, f.Data); format != nil {
+		if format := r.format(f); format != nil {
 			res := parsers.Parse(f, format, r.tree)
 			pass.Format, pass.Uses = format.Name, res.Uses
 			for _, p := range res.Problems {
@@ -260,6 +263,16 @@ func (r *run) look(f *source.File, named bool) {
 		rules.Run(&pass, r.opts.Rules, func(f rules.Finding) { findings = append(findings, f) })
 	}
 	r.keep(&pass, findings, unknown)
+}
+
+// format is the format of a file, or nil.
+func (r *run) format(f *source.File) *parsers.Format {
+	if r.opts.Assign != nil {
+		if name := r.opts.Assign(f.Path); name != "" {
+			return parsers.Lookup(name)
+		}
+	}
+	return parsers.Detect(f.Path, f.Data)
 }
 
 // keep adds what was found in one file.

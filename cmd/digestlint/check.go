@@ -42,7 +42,10 @@ file could not be read.`,
 			if err != nil {
 				return err
 			}
-			opts := in.options(a, args)
+			opts, err := in.options(a, args)
+			if err != nil {
+				return err
+			}
 			opts.Rules = rules.All()
 			res, err := lint.Run(cmd.Context(), opts)
 			if err != nil {

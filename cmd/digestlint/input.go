@@ -9,29 +9,61 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/digestlint/digestlint/config"
 	"github.com/digestlint/digestlint/lint"
+	"github.com/digestlint/digestlint/parsers"
 )
 
 // input are the flags that say which files to read.
 type input struct {
 	stdinName string
 	workers   int
+	config    string
+	noConfig  bool
 }
 
 func (in *input) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&in.stdinName, "stdin-filename", "", "the name under which \"-\" (standard input) is read")
 	cmd.Flags().IntVarP(&in.workers, "jobs", "j", 0, "files read at once (default: one a processor)")
+	cmd.Flags().StringVar(&in.config, "config", "", "read this `file`, not the nearest "+config.Name)
+	cmd.Flags().BoolVar(&in.noConfig, "no-config", false, "read no "+config.Name)
+}
+
+// settings reads the configuration that the flags ask for.
+func (in *input) settings() (*config.Config, error) {
+	name := in.config
+	if in.noConfig {
+		return &config.Config{}, nil
+	}
+	if name == "" {
+		var err error
+		if name, err = config.Find("."); err != nil || name == "" {
+			return &config.Config{}, err
+		}
+	}
+	var formats []string
+	for _, f := range parsers.Formats() {
+		formats = append(formats, f.Name)
+	}
+	return config.Read(name, formats)
 }
 
 // options are the run that the flags and arguments ask for.
-func (in *input) options(a *app, args []string) lint.Options {
+func (in *input) options(a *app, args []string) (lint.Options, error) {
 	opts := lint.Options{Paths: args, StdinName: in.stdinName, Workers: in.workers}
+	settings, err := in.settings()
+	if err != nil {
+		return opts, err
+	}
+	if len(settings.Formats) > 0 {
+		opts.Assign = settings.Format
+	}
 	for _, arg := range args {
 		if arg == "-" {
 			opts.Stdin = a.stdin
 		}
 	}
-	return opts
+	return opts, nil
 }
 
 // report tells people what could not be read, and which files were not

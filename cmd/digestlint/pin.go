@@ -41,7 +41,11 @@ written, nor one of an index that holds such a manifest.`,
 					return err
 				}
 			}
-			opts := lint.PinOptions{Options: in.options(a, args), Unsafe: unsafe, DryRun: diff || dryRun, Resolve: resolve}
+			common, err := in.options(a, args)
+			if err != nil {
+				return err
+			}
+			opts := lint.PinOptions{Options: common, Unsafe: unsafe, DryRun: diff || dryRun, Resolve: resolve}
 			if opts.Stdin != nil {
 				return errors.New(`pin writes files; "-" has no place to write to`)
 			}

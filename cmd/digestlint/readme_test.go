@@ -18,7 +18,7 @@ func TestReadme(t *testing.T) {
 	}
 	readme := string(data)
 	for _, f := range parsers.Formats() {
-		if !strings.Contains(readme, f.Title) {
+		if !strings.Contains(strings.ToLower(readme), strings.ToLower(f.Title)) {
 			t.Errorf("README.md does not name the format %q", f.Title)
 		}
 	}

@@ -87,7 +87,10 @@ func (a *app) refs() *cobra.Command {
 				return fmt.Errorf("--output %q: refs prints text, json or list", output)
 			}
 			var c collector
-			opts := in.options(a, args)
+			opts, err := in.options(a, args)
+			if err != nil {
+				return err
+			}
 			opts.Each = c.each
 			res, err := lint.Run(cmd.Context(), opts)
 			if err != nil {
