@@ -53,7 +53,7 @@ type cirrusScope struct {
 }
 
 // maxCirrus bounds the mappings that are read: anchors of anchors multiply.
-const maxCirrus = 50_000
+const maxCirrus = 20_000
 
 func parseCirrus(p *Pass) {
 	for _, d := range p.documents(ciWords...) {
@@ -132,6 +132,9 @@ func isMachine(key string) bool {
 }
 
 func (c *cirrus) container(pointer string, n *node, scope *cirrusScope, depth int) {
+	if c.left--; c.left < 0 || depth > maxDepth {
+		return
+	}
 	scope = c.scope(n, scope)
 	for key, v := range c.pairs(n) {
 		if key.Value != "image" {

@@ -40,7 +40,11 @@ func parseSemaphore(p *Pass) {
 	for _, d := range p.documents(ciWords...) {
 		s := &semaphore{pass: p, doc: d}
 		s.agent("agent", get(d.root, "agent"))
-		for i, block := range items(get(d.root, "blocks")) {
+		blocks := get(d.root, "blocks")
+		if blocks == nil {
+			blocks = d.root // a part from which pipelines are put together
+		}
+		for i, block := range items(blocks) {
 			pointer := "blocks" + pointerIndex(i)
 			if name := str(get(block, "name")); name != "" {
 				pointer = joinPointer("blocks", name)
@@ -48,6 +52,9 @@ func parseSemaphore(p *Pass) {
 			s.task(pointer, get(block, "task"))
 		}
 		s.task("after_pipeline", at(d.root, "after_pipeline", "task"))
+		if get(d.root, "blocks") == nil {
+			s.around("global_job_config", get(d.root, "global_job_config"))
+		}
 	}
 }
 
@@ -64,15 +71,8 @@ func (s *semaphore) agent(pointer string, agent *node) {
 func (s *semaphore) task(pointer string, task *node) {
 	s.agent(joinPointer(pointer, "agent"), get(task, "agent"))
 	global := get(s.doc.root, "global_job_config")
-	var before, after []*source.Text
-	for _, n := range []*node{global, task} {
-		before = append(before, s.doc.texts(at(n, "prologue", "commands"))...)
-	}
-	for _, n := range []*node{task, global} {
-		for _, when := range []string{"always", "on_pass", "on_fail"} {
-			after = append(after, s.doc.texts(at(n, "epilogue", when, "commands"))...)
-		}
-	}
+	before := slices.Concat(s.prologue(global), s.prologue(task))
+	after := slices.Concat(s.epilogue(task), s.epilogue(global))
 	for i, job := range items(get(task, "jobs")) {
 		texts := slices.Concat(before, s.doc.texts(get(job, "commands")), after)
 		look := s.environment(get(job, "matrix"), get(job, "env_vars"), get(task, "env_vars"), get(global, "env_vars"))
@@ -82,6 +82,23 @@ func (s *semaphore) task(pointer string, task *node) {
 		}
 		s.pass.shellAt(joinPointer(pointer, name), texts, look, templating{scan: scanTemplate, look: noLookup})
 	}
+}
+
+func (s *semaphore) prologue(n *node) []*source.Text {
+	return s.doc.texts(at(n, "prologue", "commands"))
+}
+
+func (s *semaphore) epilogue(n *node) []*source.Text {
+	var texts []*source.Text
+	for _, when := range []string{"always", "on_pass", "on_fail"} {
+		texts = append(texts, s.doc.texts(at(n, "epilogue", when, "commands"))...)
+	}
+	return texts
+}
+
+// around reads what runs before and after jobs that stand elsewhere.
+func (s *semaphore) around(pointer string, n *node) {
+	s.pass.shellAt(pointer, slices.Concat(s.prologue(n), s.epilogue(n)), s.environment(get(n, "env_vars")), templating{scan: scanTemplate, look: noLookup})
 }
 
 // environment looks names up in lists of "name" and "value", of which the first
