@@ -927,16 +927,29 @@ func (s *script) engine(w shellWord) bool {
 	return false
 }
 
-// commandName is the program and subcommand, for pointers.
+// commandName is the program and subcommand, for pointers: that of the command
+// behind sudo and the like.
 func commandName(words []word) string {
-	var names []string
-	for _, w := range words {
-		if len(names) == 2 || strings.HasPrefix(w.text, "-") || strings.IndexByte(w.text, opaque) >= 0 || strings.ContainsAny(w.text, "=:@") {
-			break
+	for i, w := range words {
+		c := findProgram(w)
+		if c == nil || len(c.commands) == 0 {
+			continue
 		}
-		names = append(names, w.text[strings.LastIndexByte(w.text, '/')+1:])
+		name := w.text[strings.LastIndexAny(w.text, "/\\")+1:]
+		if strings.IndexByte(name, opaque) >= 0 {
+			name, _, _ = strings.Cut(c.names, " ")
+		}
+		for _, next := range words[i+1:] {
+			if c.find(next.text) != nil {
+				return name + " " + next.text
+			}
+		}
+		return name
 	}
-	return strings.Join(names, " ")
+	if len(words) == 0 || strings.IndexByte(words[0].text, opaque) >= 0 {
+		return ""
+	}
+	return words[0].text[strings.LastIndexByte(words[0].text, '/')+1:]
 }
 
 // use reports the operand o of the word w.

@@ -18,13 +18,11 @@ var Shell = register(Format{
 })
 
 func detectShell(name string, data []byte) Certainty {
-	if isBinary(data) {
-		return No
-	}
 	base := dataName(name)
+	program := interpreter(data)
 	switch path.Ext(base) {
 	case ".sh", ".bash", ".zsh", ".ksh", ".bats":
-		if otherLanguage(interpreter(data)) {
+		if otherLanguage(program) || isBinary(data) {
 			return No
 		}
 		return Path
@@ -34,7 +32,7 @@ func detectShell(name string, data []byte) Certainty {
 		return Path
 	}
 	switch {
-	case !isShellInterpreter(interpreter(data)):
+	case !isShellInterpreter(program) || isBinary(data):
 		return No
 	case path.Ext(base) == "":
 		return Path
