@@ -1,0 +1,5 @@
+package parsers
+
+import "testing"
+
+func FuzzCsproj(f *testing.F) { fuzzFormat(f, Csproj) }

@@ -1,0 +1,5 @@
+package parsers
+
+import "testing"
+
+func FuzzGradle(f *testing.F) { fuzzFormat(f, Gradle) }

@@ -1,0 +1,5 @@
+package parsers
+
+import "testing"
+
+func FuzzMaven(f *testing.F) { fuzzFormat(f, Maven) }

@@ -1,0 +1,5 @@
+package parsers
+
+import "testing"
+
+func FuzzProjectTOML(f *testing.F) { fuzzFormat(f, ProjectTOML) }
