@@ -144,8 +144,8 @@ func (g *gradle) given(k int) (groovyRange, bool) {
 
 func (g *gradle) image(x groovyRange, k int, pointer string, role image.Role) {
 	text := x.text()
-	if strings.HasPrefix(text.String(), "tar://") {
-		return
+	if strings.HasPrefix(text.String(), "tar://") || text.String() == "scratch" {
+		return // no image
 	}
 	if rest := cutScheme(text); len(rest.Data) < len(text.Data) && x.isString() && !strings.Contains(text.String(), "$") {
 		g.pass.Use(found{text: rest, role: role, pointer: pointer})

@@ -246,5 +246,8 @@ func (v *properties) use(p *Pass, e *element, role image.Role, pointer string) {
 		return
 	}
 	t := cutScheme(e.text)
+	if t.String() == "scratch" {
+		return // no image, but none to build on
+	}
 	p.Use(found{text: t, values: expand(t, v.scan, v.look), role: role, pointer: pointer})
 }
