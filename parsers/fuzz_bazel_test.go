@@ -1,0 +1,5 @@
+package parsers
+
+import "testing"
+
+func FuzzBazel(f *testing.F) { fuzzFormat(f, Bazel) }

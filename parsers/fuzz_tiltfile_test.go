@@ -1,0 +1,5 @@
+package parsers
+
+import "testing"
+
+func FuzzTiltfile(f *testing.F) { fuzzFormat(f, Tiltfile) }
