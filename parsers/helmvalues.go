@@ -58,6 +58,8 @@ type chartValues struct {
 	*kubernetes
 	// registry is what "global" gives the images of all charts, nil if nothing.
 	registry *node
+	// outer is the registry at the top of the values, for names alone.
+	outer *node
 	// container is set within containers that go into a pod as they are.
 	container bool
 }
@@ -67,6 +69,9 @@ func (k *kubernetes) values(n *node, pointer string) {
 	inner := *k
 	inner.custom = true
 	c := &chartValues{kubernetes: &inner, registry: firstScalar(get(n, "global"), "imageRegistry", "registry", "hub")}
+	if get(n, "tag") == nil && get(n, "repository") == nil {
+		c.outer = firstScalar(n, "registry", "imageRegistry")
+	}
 	c.read(n, pointer, "", 0)
 }
 
@@ -242,7 +247,7 @@ func (c *chartValues) block(key string, n *node, pointer string) {
 	case namesImages(key) && (text[0] == '[' || text[0] == '{'):
 		read = func(inner *kubernetes) { inner.values(inner.doc.root, "") }
 	default:
-		return
+		read = func(inner *kubernetes) { inner.configured(inner.doc.root, "", 0) }
 	}
 	t, _ := c.doc.content(n)
 	if t == nil {
@@ -254,6 +259,27 @@ func (c *chartValues) block(key string, n *node, pointer string) {
 			read(&kubernetes{pass: q, doc: d, walked: map[walkKey]bool{}})
 		}
 	})
+}
+
+// configured reads the configuration of another program: what it calls an image
+// is one only with a path and a tag, and then no more than probably.
+func (k *kubernetes) configured(n *node, pointer string, depth int) {
+	if depth > maxDepth || !k.first(n, "") {
+		return
+	}
+	for i, item := range items(n) {
+		k.configured(item, pointer+pointerIndex(i), depth+1)
+	}
+	for name, v := range pairs(n) {
+		at := joinPointer(pointer, name.Value)
+		if !isScalar(v) {
+			k.configured(v, at, depth+1)
+			continue
+		}
+		if ref, err := image.Parse(str(v)); name.Value == "image" && err == nil && ref.Tag != "" && strings.Contains(ref.Written(), "/") && k.plausible(v) {
+			k.image(v, found{pointer: at, confidence: image.Low})
+		}
+	}
 }
 
 // imageKeys are the names that charts give the parts of an image, the usual
@@ -275,7 +301,7 @@ func (c *chartValues) images(n *node, pointer, key string) map[*node]bool {
 	var taken map[*node]bool
 	take := func(s splitImage, name string) {
 		for _, part := range []*node{s.registry, s.path, s.name, s.tag, s.digest} {
-			if part != nil && part != c.registry {
+			if part != nil && part != c.registry && part != c.outer {
 				if taken == nil {
 					taken = map[*node]bool{}
 				}
@@ -355,7 +381,10 @@ func (c *chartValues) parts(n *node, key string) (s splitImage, name string, ok 
 		s.tag = nil
 		return s, name, innerKey != "image" || hasKey(n, registryKeys) && s.registry != nil
 	case innerKey == "image":
-		return s, name, tagged || hasKey(n, registryKeys) && s.registry != nil || named && s.tag != nil
+		return s, name, tagged || hasKey(n, []string{"repository"}) || hasKey(n, registryKeys) && s.registry != nil || named && s.tag != nil
+	}
+	if s.registry == nil && !strings.Contains(str(inner), "/") {
+		s.registry = c.outer
 	}
 	return s, name, shaped || strings.Contains(str(inner), "/")
 }
