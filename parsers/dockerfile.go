@@ -121,8 +121,8 @@ type dockerfile struct {
 	// templated is set for a text that some program makes a Dockerfile of.
 	templated bool
 
-	stages []string                       // lower-case names of all stages of the file
-	done   []string                       // those of them that stand before the instruction being read
+	stages map[string]bool                // lower-case names of all stages of the file
+	done   map[string]bool                // those of them that stand before the instruction being read
 	scopes map[string]map[string]*binding // ARG and ENV of each stage
 	global map[string]*binding            // ARGs before the first FROM
 	local  map[string]*binding            // ARG and ENV of the stage
@@ -133,7 +133,7 @@ type dockerfile struct {
 
 func parseDockerfile(p *Pass) {
 	f := &dockerfile{
-		pass: p, data: p.Text.Data, file: p.Text.File, escape: '\\',
+		pass: p, data: p.Text.Data, file: p.Text.File, escape: '\\', stages: map[string]bool{}, done: map[string]bool{},
 		scopes: map[string]map[string]*binding{}, global: map[string]*binding{}, reads: map[*binding][]source.Span{},
 	}
 	f.lines = []int{0}
@@ -161,7 +161,7 @@ func parseDockerfile(p *Pass) {
 	f.refused(err)
 	for _, in := range instructions {
 		if name := f.stageName(in); name != nil {
-			f.stages = append(f.stages, strings.ToLower(name.String()))
+			f.stages[strings.ToLower(name.String())] = true
 		}
 	}
 	for _, in := range instructions {
@@ -289,19 +289,27 @@ func (f *dockerfile) cut() []instruction {
 // skipMarks leaves out the marks of a template in front of the instruction:
 // "{{ if .X }}FROM a", or the end of a block that starts above.
 func (in *instruction) skipMarks() {
-	for {
-		data := in.text.Data
-		end := templateEnd(data, 0)
-		if bytes.HasPrefix(data, []byte("}}")) || bytes.HasPrefix(data, []byte("%}")) || bytes.HasPrefix(data, []byte("%>")) {
-			end = 2
+	data := in.text.Data
+	in.templated = isTemplated(data[:in.keywordEnd()]) || isBlockEnd(data)
+	start := 0
+	for at := 0; at < len(data); {
+		start = at
+		if end := templateEnd(data, at); end > at {
+			at = end
+		} else if isBlockEnd(data[at:]) {
+			at += 2
+		} else {
+			break
 		}
-		in.templated = in.templated || isTemplated(data[:in.keywordEnd()])
-		end = skipBlanks(data, end)
-		if end == 0 || end == len(data) {
-			return
-		}
-		in.text, in.templated = in.text.Slice(end, len(data)), true
+		at = skipBlanks(data, at)
 	}
+	if start > 0 {
+		in.text = in.text.Slice(start, len(data))
+	}
+}
+
+func isBlockEnd(data []byte) bool {
+	return bytes.HasPrefix(data, []byte("}}")) || bytes.HasPrefix(data, []byte("%}")) || bytes.HasPrefix(data, []byte("%>"))
 }
 
 // line is the inner offset at which a line (from one) starts.
@@ -631,15 +639,14 @@ func (f *dockerfile) fromImage(in instruction) {
 	}
 	for _, e := range f.word(name, f.globalArg) { // BuildKit takes no variables here, others do
 		text := strings.ToLower(e.text())
-		f.done = append(f.done, text)
-		f.stages = append(f.stages, text)
+		f.done[text], f.stages[text] = true, true
 		f.scopes[text] = f.local
 	}
 }
 
 // use reports an image of the file unless it names one of the stages, or
 // nothing.
-func (f *dockerfile) use(in instruction, t *source.Text, values []expr, what string, stages []string) {
+func (f *dockerfile) use(in instruction, t *source.Text, values []expr, what string, stages map[string]bool) {
 	values = slices.DeleteFunc(values, func(e expr) bool { return isStage(e, stages) })
 	if len(values) == 0 {
 		return
@@ -681,15 +688,20 @@ func unquote(t *source.Text) *source.Text {
 // isStage reports whether a value is the name of a stage (in any case) or
 // "scratch". Where a part of the value is unknown the rest of it has to fit:
 // "base-${TARGETARCH}" chooses among the stages base-amd64, base-arm64.
-func isStage(e expr, stages []string) bool {
+func isStage(e expr, stages map[string]bool) bool {
 	text := strings.ToLower(e.text())
 	switch {
 	case len(e.missing()) == 0:
-		return text == "scratch" || slices.Contains(stages, text)
+		return text == "scratch" || stages[text]
 	case text == "":
 		return false
 	}
-	return slices.ContainsFunc(stages, func(stage string) bool { return fits(stage, e) })
+	for stage := range stages {
+		if fits(stage, e) {
+			return true
+		}
+	}
+	return false
 }
 
 // fits reports whether s can be e with something for its unknown pieces.
@@ -973,6 +985,12 @@ func assignment(t *source.Text) (name string, value *source.Text) {
 func (f *dockerfile) define(at *source.Text, name string, value *source.Text, c *class, look lookup) *binding {
 	// The value is read now: later lines don't change what it was made of.
 	values := f.word(value, look)
+	for i, e := range values {
+		// "A=$A$A" over and over would take time that no reference is worth.
+		if len(e) > maxExpansion || slices.ContainsFunc(e, func(p piece) bool { return len(p.chain) > maxExpansion }) {
+			values[i] = unknown(value, name)
+		}
+	}
 	def, _ := at.Span(0, len(name))
 	region, _ := f.pass.Text.Span(0, len(f.data))
 	b := &binding{name: name, class: c, file: f.file, def: def, region: region, eval: func() []expr { return values }}

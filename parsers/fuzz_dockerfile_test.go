@@ -226,3 +226,20 @@ func (a *buildArgs) expand(word string) (value string, certain bool, err error) 
 	}
 	return res.Result, certain, err
 }
+
+// TestDockerfileHostile has inputs that a parser reads for minutes when it
+// copies or searches, for each line or mark, all that it has seen.
+func TestDockerfileHostile(t *testing.T) {
+	for what, text := range map[string]string{
+		"an ARG doubled for ever":        "ARG A=$A$A\nARG A=x\n" + strings.Repeat("ARG A=$A$A\n", 50_000) + "FROM $A\n",
+		"an ARG read by the next":        "ARG " + strings.Repeat("a=$a ", 200_000) + "\nFROM $a\n",
+		"many stages":                    strings.Repeat("FROM a AS b\nCOPY --from=c /d /e\n", 50_000),
+		"marks of templates":             strings.Repeat("{{x}}\\\n", 200_000),
+		"variables in variables":         "FROM " + strings.Repeat("${a:-", 200_000),
+		"here-documents without end":     "FROM a\n" + strings.Repeat("RUN <<A <<B\n", 20_000) + "A\n",
+		"a mount with many fields":       "FROM a\nRUN --mount=" + strings.Repeat("from=a,\\\n", 50_000) + " x\n",
+		"quotes that open within quotes": "FROM " + strings.Repeat(`'"`, 200_000),
+	} {
+		t.Run(what, func(t *testing.T) { linear(t, Dockerfile, "Dockerfile", []byte(text)) })
+	}
+}
