@@ -165,6 +165,9 @@ func programNamed(variable string) *command {
 			return nil
 		}
 	}
+	if hint(variable) == hintOptions {
+		return nil
+	}
 	for _, engine := range []string{"docker", "podman", "nerdctl", "engine", "container_tool", "container_cli", "container_runtime", "container_cmd", "oci_bin"} {
 		if strings.Contains(name, engine) {
 			return programs()["docker"]

@@ -103,6 +103,11 @@ type makeVariable struct {
 	// any of them.
 	others  []*source.Text
 	binding *binding
+	// start is the value that begins a command line and command its text, once
+	// they have been asked for.
+	start           *source.Text
+	command         string
+	tried, expanded bool
 }
 
 // makeText is shell text for make to expand, with what it is for people.
@@ -356,7 +361,7 @@ func (m *makefile) assignment(start, end int) (makeAssignment, bool) {
 		v.value = m.joined(valueStart, valueEnd)
 		if op == "!=" {
 			m.shells = append(m.shells, makeText{lines: []source.Span{{Start: valueStart, End: valueEnd}}, pointer: a.name})
-		} else if containsAny(a.value, shellWords) {
+		} else if containsAny(a.value, shellWords) || bytes.HasPrefix(bytes.TrimLeft(a.value, `"`), []byte("$")) && bytes.IndexByte(a.value, ' ') > 0 {
 			m.shells = append(m.shells, makeText{lines: []source.Span{{Start: valueStart, End: valueEnd}}, pointer: a.name, define: true})
 		}
 	}
@@ -586,8 +591,11 @@ func (m *makefile) shell(s makeText) {
 		before := len(m.pass.out.Uses)
 		m.pass.nested(text, s.pointer, func(q *Pass) { q.shell(nil, templating{scan: scanMade, look: m.look}) })
 		m.dropExpanded(before, d.expanded)
+		if !s.recipe {
+			m.dropOptions(before)
+		}
 		for _, f := range d.functions {
-			m.shell(makeText{lines: []source.Span{f}, pointer: s.pointer})
+			m.shell(makeText{lines: []source.Span{f}, pointer: s.pointer, recipe: true})
 		}
 	}
 }
@@ -614,6 +622,18 @@ func (m *makefile) dropExpanded(from int, expanded []source.Span) {
 	}
 	out := m.pass.out
 	kept := slices.DeleteFunc(out.Uses[from:], func(u image.Use) bool { return slices.Contains(expanded, u.Span) })
+	out.Uses = out.Uses[:from+len(kept)]
+}
+
+// dropOptions takes back the uses that are one unknown variable, unless it is
+// named like an image: the value of a variable often is the beginning of a
+// command line, which ends with options.
+func (m *makefile) dropOptions(from int) {
+	out := m.pass.out
+	kept := slices.DeleteFunc(out.Uses[from:], func(u image.Use) bool {
+		data := []byte(u.Raw)
+		return !u.Resolved() && len(u.Variables) > 0 && data[0] == '$' && skipReference(data, 0, len(data)) == len(data) && hint(u.Variables[0]) != hintImage
+	})
 	out.Uses = out.Uses[:from+len(kept)]
 }
 
@@ -676,7 +696,7 @@ func (d *makeDecoder) reference(start, end int) {
 		return
 	}
 	name := string(d.makefile.text.Data[inner:close])
-	if command := d.command(name, 0); command != "" {
+	if command := d.command(name); command != "" {
 		span, _ := d.makefile.text.Span(start, end)
 		d.expanded = append(d.expanded, span)
 		d.b.Put(command, start, end)
@@ -734,22 +754,38 @@ func (d *makeDecoder) shellFunctions(start, end int) {
 // command is the text of a variable that holds the beginning of a command
 // line, such as "docker run --rm", or "". Which of several engines it is makes
 // no difference.
-func (d *makeDecoder) command(name string, depth int) string {
+func (d *makeDecoder) command(name string) string {
 	v := d.vars[name]
-	if v == nil || v.value == nil || depth > maxExpansion || hint(name) == hintImage {
+	if v == nil || v.value == nil || hint(name) == hintImage {
 		return ""
 	}
-	for _, value := range append([]*source.Text{v.value}, v.others...) {
-		if len(value.Data) < maxVariable && d.startsCommand(value.Data, depth) {
-			return d.expandText(value.Data, depth)
+	if !v.expanded {
+		v.expanded = true // nothing while it is expanded: it may add to itself
+		if value := d.commandValue(v); value != nil {
+			v.command = d.expandText(value.Data)
 		}
 	}
-	return ""
+	return v.command
+}
+
+// commandValue is the first value of a variable that a command line can begin
+// with, or nil.
+func (d *makeDecoder) commandValue(v *makeVariable) *source.Text {
+	if !v.tried {
+		v.tried = true
+		for _, value := range append([]*source.Text{v.value}, v.others...) {
+			if len(value.Data) < maxVariable && d.startsCommand(value.Data) {
+				v.start = value
+				break
+			}
+		}
+	}
+	return v.start
 }
 
 // startsCommand reports whether the first word of a value, behind assignments,
 // is a program that is known, or a variable that stands for one.
-func (d *makeDecoder) startsCommand(value []byte, depth int) bool {
+func (d *makeDecoder) startsCommand(value []byte) bool {
 	if i := bytes.LastIndex(value, []byte("&& ")); i >= 0 { // mkdir -p x && docker run
 		value = bytes.TrimLeft(value[i+len("&& "):], " \t")
 	}
@@ -765,20 +801,23 @@ func (d *makeDecoder) startsCommand(value []byte, depth int) bool {
 		return findProgram(word{text: first}) != nil
 	}
 	inner = strings.Trim(inner, "(){}")
-	if alone || depth > maxExpansion {
+	if alone {
 		return false // another name for the same
 	}
-	if findProgram(word{text: string(opaque), name: inner}) != nil {
-		return true
+	if v := d.vars[inner]; v != nil && v.value != nil {
+		return d.commandValue(v) != nil
 	}
-	v := d.vars[inner]
-	return v != nil && v.value != nil && d.startsCommand(v.value.Data, depth+1)
+	return findProgram(word{text: string(opaque), name: inner}) != nil
 }
 
-// expandText is a value with its references as [scanMade] finds them.
-func (d *makeDecoder) expandText(data []byte, depth int) string {
+// expandText is a value with its references as [scanMade] finds them, or "" if
+// it is too long.
+func (d *makeDecoder) expandText(data []byte) string {
 	var b strings.Builder
-	for i := 0; i < len(data) && b.Len() < maxVariable; i++ {
+	for i := 0; i < len(data); i++ {
+		if b.Len() > maxVariable {
+			return ""
+		}
 		if data[i] != '$' || i+1 >= len(data) {
 			b.WriteByte(data[i])
 			continue
@@ -790,7 +829,7 @@ func (d *makeDecoder) expandText(data []byte, depth int) string {
 			continue
 		}
 		name := strings.TrimSuffix(strings.TrimSuffix(strings.TrimLeft(string(data[i+1:end]), "({"), ")"), "}")
-		if command := d.command(name, depth+1); command != "" {
+		if command := d.command(name); command != "" {
 			b.WriteString(command)
 		} else {
 			b.WriteByte(madeStart)

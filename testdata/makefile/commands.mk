@@ -24,3 +24,15 @@ all:
 	$(OCI) run $(TOOLS_IMAGE)
 	X=$(strip $(shell docker run --rm version/of:1)) ./run
 	gcloud docker -- push gcr.io/project/app:1
+
+# A variable that names itself, and one that holds all but the program's words.
+MOUNTS := -v a:/a
+MOUNTS := $(MOUNTS) -v b:/b
+RUN_FLAGS := $(DOCKER) run --rm $(CONTAINER_NAME_OPTION) $(MOUNTS) $(PORT_FORWARD)
+ifeq ($(TTY),1)
+	RUN_FLAGS += -t
+endif
+IN_DEV = $(RUN_FLAGS) "$(DEV_IMAGE)"
+
+validate:
+	$(IN_DEV) hack/validate/all
