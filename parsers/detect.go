@@ -49,6 +49,9 @@ func topKeys(data []byte) []string {
 	for len(data) > 0 {
 		var line []byte
 		line, data, _ = bytes.Cut(data, []byte{'\n'})
+		if indent == 0 && len(line) > 0 && (line[0] == ' ' || line[0] == '\t') {
+			continue // most lines, and this runs on every YAML file of a tree
+		}
 		t := bytes.TrimLeft(line, " \t")
 		if len(t) == 0 || t[0] == '#' || t[0] == '-' && !bytes.HasPrefix(t, []byte("- ")) || t[0] == '%' {
 			continue

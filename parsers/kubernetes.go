@@ -46,7 +46,7 @@ func detectKubernetes(name string, data []byte) Certainty {
 
 // isPatch reports whether a text looks like the operations of a JSON patch.
 func isPatch(data []byte) bool {
-	return containsAny(data, []string{"op: ", `"op"`, "op : "}) && containsAny(data, []string{"path: /", `path: "/`, `path: '/`, `"path"`})
+	return containsAny(data, []string{"- op: ", "  op: ", `"op"`, "op : ", "{op: "}) && containsAny(data, []string{"path: /", `path: "/`, `path: '/`, `"path"`})
 }
 
 // kubernetesWords are in every document that names an image.
@@ -55,8 +55,16 @@ var kubernetesWords = []string{
 	"package", "bundle", "args", "command", "@sha256:",
 }
 
+// mayNameImages is the filter in front of the parser. Definitions of custom
+// resources are the largest documents of most trees, full of properties called
+// image, and name none.
+func mayNameImages(data []byte) bool {
+	return containsAny(data, kubernetesWords) &&
+		!bytes.Contains(data, []byte("\nkind: CustomResourceDefinition\n")) && !bytes.HasPrefix(data, []byte("kind: CustomResourceDefinition\n"))
+}
+
 func parseKubernetes(p *Pass) {
-	for _, d := range p.documents(kubernetesWords...) {
+	for _, d := range p.documentsWhere(mayNameImages) {
 		k := &kubernetes{pass: p, doc: d, walked: map[walkKey]bool{}}
 		k.top(d.root, 0)
 	}

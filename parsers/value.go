@@ -199,12 +199,17 @@ func expand(t *source.Text, scan scanner, look lookup) []expr {
 	return expandDepth(t, scan, look, 0)
 }
 
-const maxExpansion = 20
+const (
+	maxExpansion = 20
+	// maxText is the length in bytes of a text in which variables are looked
+	// for; a reference has some hundreds.
+	maxText = 16 << 10
+)
 
 func expandDepth(t *source.Text, scan scanner, look lookup, depth int) []expr {
 	out := []expr{{}}
 	at := 0
-	for at < len(t.Data) && depth < maxExpansion {
+	for at < len(t.Data) && depth < maxExpansion && len(t.Data) <= maxText {
 		v, ok := scan(t.Data, at)
 		if !ok {
 			break

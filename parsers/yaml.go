@@ -40,9 +40,15 @@ type document struct {
 // all. A document that is no YAML is a problem of its own and costs none of the
 // others.
 func (p *Pass) documents(words ...string) []*document {
+	return p.documentsWhere(func(data []byte) bool { return containsAny(data, words) })
+}
+
+// documentsWhere parses the documents whose text the filter wants: parsing is
+// what a run costs.
+func (p *Pass) documentsWhere(wanted func([]byte) bool) []*document {
 	var docs []*document
 	for _, text := range splitDocuments(p.Text) {
-		if !containsAny(text.Data, words) {
+		if !wanted(text.Data) {
 			continue
 		}
 		if d := p.document(text); d != nil && d.root != nil {
