@@ -51,7 +51,7 @@ func detectDockerfile(name string, data []byte) Certainty {
 		return No
 	}
 	switch path.Ext(base) {
-	case ".md", ".mdx", ".txt", ".rst", ".adoc", ".html", ".dockerignore", ".containerignore", ".lock", ".patch", ".diff", ".log":
+	case ".earth", ".md", ".mdx", ".txt", ".rst", ".adoc", ".html", ".dockerignore", ".containerignore", ".lock", ".patch", ".diff", ".log":
 		return No
 	case ".go", ".py", ".sh", ".js", ".ts", ".rb", ".rs", ".java", ".cs", ".php", ".c", ".h", ".cpp", ".yaml", ".yml", ".json", ".toml", ".xml", ".docker":
 		// "Dockerfile.go" may as well be what builds a Go program.

@@ -412,7 +412,9 @@ func (k *kubernetes) within(pointer string) *Pass {
 // (https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/#Container),
 // or the step of a custom resource that runs as one.
 func (k *kubernetes) container(c *node, pointer string) {
-	if n := get(c, "image"); isScalar(n) && (!k.custom || k.plausible(n)) {
+	// "auto" is where Istio puts its proxy
+	// (https://istio.io/latest/docs/setup/additional-setup/sidecar-injection/).
+	if n := get(c, "image"); isScalar(n) && str(n) != "auto" && (!k.custom || k.plausible(n)) {
 		k.image(n, found{pointer: pointer + ".image"})
 	}
 	for i, v := range items(get(c, "env")) {

@@ -77,9 +77,14 @@ func Targets(uses []*image.Use, unsafe bool) []*Target {
 // decide fills in the problems of the targets, which are one decision.
 func (g *group) decide(unsafe bool) {
 	problem, needsAsking := g.problem()
+	a, b := g.different()
 	for _, t := range g.targets {
 		t.Problem, t.Unsafe = problem, needsAsking
-		if o := g.other(t); o != nil {
+		if b != nil {
+			o := b
+			if t.Value.Ref.Canonical() != a.Value.Ref.Canonical() {
+				o = a
+			}
 			t.Problem = fmt.Sprintf("its text also feeds %s (line %d); give each image a text of its own", o.Value.Text, o.Use.Position().Line)
 		} else if needsAsking && problem == "" && !unsafe {
 			t.Problem = t.Value.Site.Reason + "; pin it with --unsafe, or by hand"
@@ -87,14 +92,17 @@ func (g *group) decide(unsafe bool) {
 	}
 }
 
-// other is a target of the group that is another image than t, or nil.
-func (g *group) other(t *Target) *Target {
-	for _, o := range g.targets {
-		if o.Value.Ref.Canonical() != t.Value.Ref.Canonical() {
-			return o
+// different is the first target of the group and, if there is one, the first
+// that is another image.
+func (g *group) different() (a, b *Target) {
+	for _, t := range g.targets {
+		if a == nil {
+			a = t
+		} else if t.Value.Ref.Canonical() != a.Value.Ref.Canonical() {
+			return a, t
 		}
 	}
-	return nil
+	return a, nil
 }
 
 func (g *group) problem() (problem string, unsafe bool) {
