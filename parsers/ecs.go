@@ -69,7 +69,7 @@ func maskNumbers(data []byte) []byte {
 	out := bytes.Clone(data)
 	quoted := false
 	for i := 0; i < len(out); i++ {
-		closing := ""
+		var closing string
 		switch {
 		case quoted && out[i] == '\\':
 			i++

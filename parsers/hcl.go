@@ -128,7 +128,7 @@ func (h *hclFile) parseLines() {
 		}
 		line[indent] = '#'
 	}
-	h.parse()
+	_ = h.parse() // what can be read by now is enough
 }
 
 // deepHCL reports whether a text nests more than any that people write. It

@@ -91,7 +91,7 @@ func maskJinja(data []byte) []byte {
 			break
 		}
 		start := at + i
-		shut := ""
+		var shut string
 		switch out[start+1] {
 		case '%':
 			shut = "%}"

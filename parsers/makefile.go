@@ -843,19 +843,16 @@ func (d *makeDecoder) expandText(data []byte) string {
 
 // scanMade finds the references in a text that went through a [makeDecoder].
 func scanMade(data []byte, i int) (variable, bool) {
-	for i < len(data) {
-		k := bytes.IndexByte(data[i:], madeStart)
-		if k < 0 {
-			break
-		}
-		start := i + k
-		n := bytes.IndexByte(data[start:], madeEnd)
-		if n < 0 {
-			break
-		}
-		return makeReference(data, start, start+1, start+n, start+n+1), true
+	k := bytes.IndexByte(data[min(i, len(data)):], madeStart)
+	if k < 0 {
+		return variable{}, false
 	}
-	return variable{}, false
+	start := i + k
+	n := bytes.IndexByte(data[start:], madeEnd)
+	if n < 0 {
+		return variable{}, false
+	}
+	return makeReference(data, start, start+1, start+n, start+n+1), true
 }
 
 // scanMake finds the references in a text as it stands in the makefile. "$$"

@@ -378,7 +378,7 @@ func (b terraformBlock) fxVersion(a *hclsyntax.Attribute) {
 
 // separate reads images whose parts are attributes of one block.
 func (b terraformBlock) separate(body *hclsyntax.Body) {
-	name, tag, registry := "", "", ""
+	var name, tag, registry string
 	switch last := b.last(); {
 	case last == "application_stack" && hclAttribute(body, "docker_image_name") != nil:
 		name, registry = "docker_image_name", "docker_registry_url"

@@ -3,6 +3,7 @@ package parsers
 import (
 	"bytes"
 	"encoding/xml"
+	"errors"
 	"strings"
 	"unicode/utf8"
 
@@ -45,7 +46,8 @@ func (p *Pass) xml() *element {
 		start := int(d.InputOffset())
 		token, err := d.RawToken()
 		if err != nil {
-			if syntax, ok := err.(*xml.SyntaxError); ok {
+			var syntax *xml.SyntaxError
+			if errors.As(err, &syntax) {
 				p.Fail(int(d.InputOffset()), "%s", syntax.Msg)
 			}
 			break
