@@ -15,6 +15,8 @@ import (
 	"github.com/compose-spec/compose-go/v2/loader"
 	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
@@ -194,6 +196,8 @@ func sameButForDigests(t *testing.T, name string, old, now []byte) {
 	switch filepath.Ext(name) {
 	case ".yaml", ".yml", ".json":
 		compare("YAML", readYAML)
+	case ".tf", ".tofu", ".hcl", ".nomad":
+		compare("HCL", readHCL)
 	}
 	if got := parsers.Detect(filepath.ToSlash(name), now); got != format {
 		t.Errorf("%s is no longer recognised as the format that it was", name)
@@ -215,6 +219,22 @@ func readDockerfile(data []byte) (string, error) {
 		return "", err
 	}
 	return res.AST.Dump(), nil
+}
+
+// readHCL is the tokens of a file that has no mistake.
+func readHCL(data []byte) (string, error) {
+	if _, diags := hclsyntax.ParseConfig(data, "", hcl.InitialPos); diags.HasErrors() {
+		return "", diags
+	}
+	tokens, diags := hclsyntax.LexConfig(data, "", hcl.InitialPos)
+	if diags.HasErrors() {
+		return "", diags
+	}
+	var b strings.Builder
+	for _, t := range tokens {
+		fmt.Fprintf(&b, "%s %s\n", t.Type, t.Bytes)
+	}
+	return b.String(), nil
 }
 
 func readYAML(data []byte) (string, error) {
