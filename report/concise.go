@@ -16,7 +16,7 @@ var Concise = register(Format{
 func writeConcise(w io.Writer, r *Report) error {
 	b := bufio.NewWriter(w)
 	for _, f := range r.Findings {
-		fmt.Fprintf(b, "%s:%d:%d: %s [%s]\n", visible(f.Path), f.Start.Line, f.Start.Column, visible(f.Message), f.Rule.Name)
+		fmt.Fprintf(b, "%s:%d:%d: %s [%s]\n", Visible(f.Path), f.Start.Line, f.Start.Column, Visible(f.Message), f.Rule.Name)
 	}
 	for _, e := range r.Errors {
 		fmt.Fprintf(b, "%s\n", errorLine(e))

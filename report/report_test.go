@@ -207,8 +207,8 @@ func TestVisible(t *testing.T) {
 		"": "", "plain é 画 🙂": "plain é 画 🙂", "a\x1b[31mb": `a\x1b[31mb`, "\n\r\t": `\n\r\t`, "\x00\x7f": `\x00\x7f`, "\xff\xc3": `\xff\xc3`,
 		"\u0085": `\u0085`, "\u202e": `\u202e`, "\u2028": `\u2028`, "\U000e0001": `\U000e0001`, "\ufffd": "\ufffd", "\ue000": `\ue000`, "\u00ad": `\u00ad`,
 	} {
-		if got := visible(s); got != want {
-			t.Errorf("visible(%q) = %q, want %q", s, got, want)
+		if got := Visible(s); got != want {
+			t.Errorf("Visible(%q) = %q, want %q", s, got, want)
 		}
 	}
 }

@@ -248,9 +248,9 @@ func compareBool(a, b bool) int {
 // sarifMessage is the message as a sentence of its own, which is all that
 // services show where space is short, and the hints.
 func sarifMessage(f *rules.Finding) string {
-	text := visible(f.Message) + "."
+	text := Visible(f.Message) + "."
 	for _, hint := range hintLines(f) {
-		text += "\nHint: " + visible(hint)
+		text += "\nHint: " + Visible(hint)
 	}
 	return plain(text)
 }
@@ -273,7 +273,7 @@ func relatedLocations(related []rules.Related) []sarifLocation {
 	for i, r := range related {
 		out[i] = sarifLocation{
 			PhysicalLocation: sarifPhysical{artifact(r.Path), &sarifRegion{StartLine: max(r.Start.Line, 1)}},
-			Message:          &sarifText{Text: plain(visible(r.Message))},
+			Message:          &sarifText{Text: plain(Visible(r.Message))},
 		}
 	}
 	return out

@@ -62,9 +62,9 @@ func (t *textWriter) paint(color, s string) string {
 }
 
 func (t *textWriter) finding(f *rules.Finding, shared *hintTable) {
-	where := fmt.Sprintf("%s:%d:%d:", visible(f.Path), f.Start.Line, f.Start.Column)
+	where := fmt.Sprintf("%s:%d:%d:", Visible(f.Path), f.Start.Line, f.Start.Column)
 	fmt.Fprintf(t, "%s %s %s %s\n", t.paint(bold, where), t.paint(severityColors[f.Severity], f.Severity.String()+":"),
-		visible(f.Message), t.paint(dim, "["+f.Rule.Name+"]"))
+		Visible(f.Message), t.paint(dim, "["+f.Rule.Name+"]"))
 	number := strconv.Itoa(f.Start.Line)
 	gutter := strings.Repeat(" ", 2+len(number))
 	if f.Source != "" {
@@ -74,7 +74,7 @@ func (t *textWriter) finding(f *rules.Finding, shared *hintTable) {
 	}
 	for _, hint := range hintLines(f) {
 		if !shared.has(f, hint) {
-			t.remark(gutter, "hint:", visible(hint))
+			t.remark(gutter, "hint:", Visible(hint))
 		}
 	}
 	for i, r := range f.Related {
@@ -82,7 +82,7 @@ func (t *textWriter) finding(f *rules.Finding, shared *hintTable) {
 			t.remark(gutter, "note:", fmt.Sprintf("and %d more places", len(f.Related)-i))
 			break
 		}
-		t.remark(gutter, "note:", fmt.Sprintf("%s:%d:%d: %s", visible(r.Path), r.Start.Line, r.Start.Column, visible(r.Message)))
+		t.remark(gutter, "note:", fmt.Sprintf("%s:%d:%d: %s", Visible(r.Path), r.Start.Line, r.Start.Column, Visible(r.Message)))
 	}
 }
 
@@ -97,7 +97,7 @@ func (t *textWriter) hints(shared *hintTable) {
 		return
 	}
 	for _, h := range shared.order {
-		fmt.Fprintf(t, "%s %s %s\n", t.paint(bold, "hint:"), visible(h.text), t.paint(dim, fmt.Sprintf("[%s, %d times]", h.rule, shared.count[h])))
+		fmt.Fprintf(t, "%s %s %s\n", t.paint(bold, "hint:"), Visible(h.text), t.paint(dim, fmt.Sprintf("[%s, %d times]", h.rule, shared.count[h])))
 	}
 	t.WriteByte('\n')
 }
@@ -119,7 +119,7 @@ func errorLine(e Error) string {
 	for _, n := range []struct {
 		known bool
 		text  string
-	}{{e.Path != "", visible(e.Path)}, {e.Line > 0, strconv.Itoa(e.Line)}, {e.Line > 0 && e.Column > 0, strconv.Itoa(e.Column)}} {
+	}{{e.Path != "", Visible(e.Path)}, {e.Line > 0, strconv.Itoa(e.Line)}, {e.Line > 0 && e.Column > 0, strconv.Itoa(e.Column)}} {
 		if n.known {
 			b.WriteString(n.text + ":")
 		}
@@ -127,7 +127,7 @@ func errorLine(e Error) string {
 	if b.Len() > 0 {
 		b.WriteByte(' ')
 	}
-	return b.String() + visible(e.Message)
+	return b.String() + Visible(e.Message)
 }
 
 func summaryLine(s Summary) string {

@@ -7,11 +7,11 @@ import (
 	"unicode/utf8"
 )
 
-// visible is s with everything that a terminal would obey rather than show
+// Visible is s with everything that a terminal would obey rather than show
 // written as an escape: control characters, bytes that are no UTF-8, and the
 // characters that reorder or hide text. File names and file contents come from
 // strangers.
-func visible(s string) string {
+func Visible(s string) string {
 	if !strings.ContainsFunc(s, hidden) {
 		return s
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/digestlint/digestlint/advisories"
+	"github.com/digestlint/digestlint/report"
 )
 
 func (a *app) advisories() *cobra.Command {
@@ -64,7 +65,7 @@ func (a *app) advisories() *cobra.Command {
 						all = append(all, err)
 						continue
 					}
-					fmt.Fprintf(a.stdout, "%s: ok\n", visible(name))
+					fmt.Fprintf(a.stdout, "%s: ok\n", report.Visible(name))
 				}
 				return errors.Join(all...)
 			},

@@ -2,16 +2,13 @@ package main
 
 import (
 	"fmt"
-	"strconv"
-	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
 	"github.com/digestlint/digestlint/config"
 	"github.com/digestlint/digestlint/lint"
 	"github.com/digestlint/digestlint/parsers"
+	"github.com/digestlint/digestlint/report"
 )
 
 // input are the flags that say which files to read.
@@ -70,35 +67,14 @@ func (in *input) options(a *app, args []string) (lint.Options, error) {
 // recognised, and sets the exit status.
 func (a *app) report(res *lint.Result) {
 	for _, e := range res.Errors {
-		fmt.Fprintf(a.stderr, "digestlint: %s\n", visible(e.Error()))
+		fmt.Fprintf(a.stderr, "digestlint: %s\n", report.Visible(e.Error()))
 	}
 	if len(res.Errors) > 0 {
 		a.status = exitIncomplete
 	}
 	if a.verbose {
 		for _, p := range res.Unknown {
-			fmt.Fprintf(a.stderr, "digestlint: %s: not recognised\n", visible(p))
+			fmt.Fprintf(a.stderr, "digestlint: %s: not recognised\n", report.Visible(p))
 		}
 	}
-}
-
-// visible is s with everything that a terminal would act on written out.
-func visible(s string) string {
-	if !strings.ContainsFunc(s, func(r rune) bool { return r == utf8.RuneError || unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }) {
-		return s
-	}
-	var b strings.Builder
-	for i := 0; i < len(s); {
-		r, size := utf8.DecodeRuneInString(s[i:])
-		switch {
-		case r == utf8.RuneError && size == 1:
-			fmt.Fprintf(&b, `\x%02x`, s[i])
-		case unicode.IsControl(r) || unicode.Is(unicode.Cf, r):
-			b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
-		default:
-			b.WriteRune(r)
-		}
-		i += size
-	}
-	return b.String()
 }

@@ -13,6 +13,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/digestlint/digestlint/report"
 )
 
 // The exit statuses. They mean the same whatever the output format.
@@ -73,10 +75,10 @@ type hinter interface{ Hint() string }
 
 // complain tells people what went wrong.
 func (a *app) complain(err error) {
-	fmt.Fprintf(a.stderr, "digestlint: %s\n", visible(err.Error()))
+	fmt.Fprintf(a.stderr, "digestlint: %s\n", report.Visible(err.Error()))
 	var h hinter
 	if errors.As(err, &h) && h.Hint() != "" {
-		fmt.Fprintf(a.stderr, "hint: %s\n", visible(h.Hint()))
+		fmt.Fprintf(a.stderr, "hint: %s\n", report.Visible(h.Hint()))
 	}
 }
 

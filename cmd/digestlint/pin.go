@@ -14,6 +14,7 @@ import (
 	"github.com/digestlint/digestlint/image"
 	"github.com/digestlint/digestlint/lint"
 	"github.com/digestlint/digestlint/registry"
+	"github.com/digestlint/digestlint/report"
 	"github.com/digestlint/digestlint/rewrite"
 )
 
@@ -85,12 +86,12 @@ func (a *app) pinned(res *lint.PinResult, diff, dryRun bool) error {
 	var n struct{ pinned, stayed, failed int }
 	hints := map[string]bool{}
 	for _, o := range res.Outcomes {
-		place := fmt.Sprintf("%s:%d:%d", visible(o.Path), o.At.Line, o.At.Column)
+		place := fmt.Sprintf("%s:%d:%d", report.Visible(o.Path), o.At.Line, o.At.Column)
 		switch {
 		case o.Digest != "":
 			n.pinned++
 			if !diff {
-				fmt.Fprintf(out, "%s: %s → %s\n", place, visible(o.Image), o.Digest)
+				fmt.Fprintf(out, "%s: %s → %s\n", place, report.Visible(o.Image), o.Digest)
 			}
 			continue
 		case o.Failed:
@@ -98,18 +99,18 @@ func (a *app) pinned(res *lint.PinResult, diff, dryRun bool) error {
 		default:
 			n.stayed++
 		}
-		fmt.Fprintf(a.stderr, "%s: %s: not pinned: %s\n", place, visible(o.Image), visible(o.Reason))
+		fmt.Fprintf(a.stderr, "%s: %s: not pinned: %s\n", place, report.Visible(o.Image), report.Visible(o.Reason))
 		var h hinter
 		if errors.As(o.Err(), &h) && h.Hint() != "" && !hints[h.Hint()] {
 			hints[h.Hint()] = true
-			fmt.Fprintf(a.stderr, "  hint: %s\n", visible(h.Hint()))
+			fmt.Fprintf(a.stderr, "  hint: %s\n", report.Visible(h.Hint()))
 		}
 	}
 	if err := out.Flush(); err != nil {
 		return err
 	}
 	for _, e := range res.Errors {
-		fmt.Fprintf(a.stderr, "digestlint: %s\n", visible(e.Error()))
+		fmt.Fprintf(a.stderr, "digestlint: %s\n", report.Visible(e.Error()))
 	}
 	verb := "pinned"
 	if diff || dryRun {

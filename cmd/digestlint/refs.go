@@ -14,6 +14,7 @@ import (
 	"github.com/digestlint/digestlint/image"
 	"github.com/digestlint/digestlint/lint"
 	"github.com/digestlint/digestlint/parsers"
+	"github.com/digestlint/digestlint/report"
 	"github.com/digestlint/digestlint/rewrite"
 	"github.com/digestlint/digestlint/source"
 )
@@ -101,7 +102,7 @@ func (a *app) refs() *cobra.Command {
 				return err
 			}
 			for _, e := range c.errors {
-				fmt.Fprintf(a.stderr, "digestlint: %s:%d:%d: %s\n", visible(e.Path), e.Line, e.Column, visible(e.Message))
+				fmt.Fprintf(a.stderr, "digestlint: %s:%d:%d: %s\n", report.Visible(e.Path), e.Line, e.Column, report.Visible(e.Message))
 			}
 			a.report(res)
 			return nil
@@ -216,14 +217,14 @@ func writeJSON(w io.Writer, l *referenceList) error {
 func writeText(w io.Writer, l *referenceList) error {
 	buf := bufio.NewWriter(w)
 	for _, r := range l.References {
-		fmt.Fprintf(buf, "%s:%d:%d: %s", visible(r.Path), r.Line, r.Column, visible(r.Raw))
+		fmt.Fprintf(buf, "%s:%d:%d: %s", report.Visible(r.Path), r.Line, r.Column, report.Visible(r.Raw))
 		if r.Value != nil && *r.Value != r.Raw {
-			fmt.Fprintf(buf, " = %s", visible(*r.Value))
+			fmt.Fprintf(buf, " = %s", report.Visible(*r.Value))
 		}
 		for i, v := range r.Values {
-			fmt.Fprintf(buf, "%s%s", [...]string{" = ", " | "}[min(i, 1)], visible(v))
+			fmt.Fprintf(buf, "%s%s", [...]string{" = ", " | "}[min(i, 1)], report.Visible(v))
 		}
-		fmt.Fprintf(buf, " (%s)\n", visible(r.note()))
+		fmt.Fprintf(buf, " (%s)\n", report.Visible(r.note()))
 	}
 	return buf.Flush()
 }
@@ -261,7 +262,7 @@ func writeList(w io.Writer, l *referenceList) error {
 	slices.Sort(names)
 	buf := bufio.NewWriter(w)
 	for _, n := range slices.Compact(names) {
-		fmt.Fprintln(buf, visible(n))
+		fmt.Fprintln(buf, report.Visible(n))
 	}
 	return buf.Flush()
 }
