@@ -143,12 +143,16 @@ func newTree(paths []string) tree {
 	return t
 }
 
-func (t tree) inside(name string) bool {
+// inside is the root that the name lies below, and the rest of the name.
+func (t tree) inside(name string) (root, rest string, ok bool) {
 	for _, root := range t.roots {
-		if name == root || root == "." && !strings.HasPrefix(name, "../") && name != ".." && !path.IsAbs(name) ||
-			strings.HasPrefix(name, strings.TrimSuffix(root, "/")+"/") {
-			return true
+		if root == "." {
+			if !strings.HasPrefix(name, "../") && name != ".." && !path.IsAbs(name) {
+				return root, name, true
+			}
+		} else if rest, ok := strings.CutPrefix(name, strings.TrimSuffix(root, "/")+"/"); ok {
+			return root, rest, true
 		}
 	}
-	return false
+	return "", "", false
 }

@@ -352,7 +352,8 @@ func isData(name string) bool {
 // Open is a file beside the one being parsed.
 func (t tree) Open(name string) (*source.File, error) {
 	name = path.Clean(name)
-	if !t.inside(name) {
+	root, rest, ok := t.inside(name)
+	if !ok {
 		return nil, fmt.Errorf("%s is outside the folders that are checked", name)
 	}
 	info, err := os.Lstat(filepath.FromSlash(name))
@@ -362,7 +363,13 @@ func (t tree) Open(name string) (*source.File, error) {
 	if !info.Mode().IsRegular() || info.Size() > maxSize {
 		return nil, fmt.Errorf("%s is not a file to read", name)
 	}
-	data, err := os.ReadFile(filepath.FromSlash(name))
+	// A link among the folders on the way may lead out of the root, too.
+	f, err := os.OpenInRoot(filepath.FromSlash(root), filepath.FromSlash(rest))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(f)
 	if err != nil {
 		return nil, err
 	}

@@ -104,11 +104,14 @@ func TestTreeStaysInside(t *testing.T) {
 	if err := os.Symlink(filepath.Join(outer, ".env"), filepath.Join(inner, "a", ".env")); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.Symlink(outer, filepath.Join(inner, "a", "up")); err != nil {
+		t.Fatal(err)
+	}
 	tr := newTree([]string{inner})
 	if _, err := tr.Open(inner + "/.env"); err != nil {
 		t.Errorf("a file inside: %v", err)
 	}
-	for _, name := range []string{inner + "/../.env", inner + "/a/../../.env", inner + "/a/.env", "/etc/passwd", inner + "/a"} {
+	for _, name := range []string{inner + "/../.env", inner + "/a/../../.env", inner + "/a/.env", inner + "/a/up/.env", "/etc/passwd", inner + "/a"} {
 		if f, err := tr.Open(name); err == nil {
 			t.Errorf("%s was opened: %q", name, f.Data)
 		}
