@@ -29,9 +29,12 @@ var mayImport = map[string][]string{
 	"rules":          {"source", "image", "rewrite", "advisories"},
 	"report":         {"source", "image", "rules"},
 	"registry":       {"image"},
+	"cache":          {},
+	"digests":        {"image"},
+	"resolve":        {"image", "advisories", "registry", "cache", "digests", "lint", "rules"},
 	"config":         {"image", "rules"},
 	"lint":           {"source", "image", "advisories", "parsers", "rewrite", "rules"},
-	"cmd/digestlint": {"source", "image", "advisories", "parsers", "rewrite", "rules", "report", "registry", "lint", "config"},
+	"cmd/digestlint": {"source", "image", "advisories", "parsers", "rewrite", "rules", "report", "registry", "cache", "digests", "resolve", "lint", "config"},
 }
 
 // doors are the only packages that may import a library: whatever it does
@@ -39,7 +42,7 @@ var mayImport = map[string][]string{
 var doors = map[string][]string{
 	"github.com/moby/buildkit":               {"parsers"},
 	"github.com/compose-spec/compose-go":     {"parsers"},
-	"sigs.k8s.io/kustomize/kyaml":            {"parsers", "config"},
+	"sigs.k8s.io/kustomize/kyaml":            {"parsers", "config", "digests"},
 	"mvdan.cc/sh":                            {"parsers"},
 	"github.com/hashicorp/hcl":               {"parsers"},
 	"github.com/tailscale/hujson":            {"parsers"},

@@ -46,9 +46,12 @@ type Options struct {
 	// RootCAs are the certificate authorities of the default Transport,
 	// those of the system where it is nil.
 	RootCAs *x509.CertPool
-	// Concurrency is how many requests one host answers at a time; by default
-	// 8, and 4 at Docker Hub.
+	// Concurrency is how many requests a host without settings of its own
+	// answers at a time; by default 8, and 4 at Docker Hub.
 	Concurrency int
+	// Registries are the settings of single registries, by canonical host:
+	// "docker.io", "registry.example:5000".
+	Registries map[string]Registry
 	// Timeout is for one request with its answer, the body included; by
 	// default 20 seconds.
 	Timeout time.Duration
@@ -60,16 +63,20 @@ type Options struct {
 	MaxWait time.Duration
 	// UserAgent is by default "digestlint".
 	UserAgent string
-	// Insecure are the registry hosts, with port, that may be spoken to over
-	// plain HTTP where HTTPS fails. Loopback addresses always may.
-	Insecure []string
+}
+
+// Registry are the settings of one registry, or of one mirror.
+type Registry struct {
+	// Insecure registries may be spoken to over plain HTTP where HTTPS fails.
+	// Loopback addresses always may.
+	Insecure bool
 }
 
 // Client asks registries and remembers what they answer. Its methods may be
 // called at the same time from several goroutines.
 type Client struct {
 	keychain authn.Keychain
-	insecure map[string]bool
+	settings map[string]Registry
 	wire     *wire
 
 	registries   memo[*endpoint]   // by canonical host
@@ -82,14 +89,14 @@ type Client struct {
 func New(o Options) *Client {
 	c := &Client{
 		keychain: o.Keychain,
-		insecure: make(map[string]bool),
+		settings: make(map[string]Registry),
 		wire:     newWire(o),
 	}
 	if c.keychain == nil {
 		c.keychain = authn.DefaultKeychain
 	}
-	for _, host := range o.Insecure {
-		c.insecure[strings.ToLower(host)] = true
+	for host, settings := range o.Registries {
+		c.settings[strings.ToLower(host)] = settings
 	}
 	return c
 }
@@ -206,6 +213,29 @@ func (c *Client) Children(ctx context.Context, ref image.Reference, digest strin
 		return nil, newError("read", asked, err)
 	}
 	return children, nil
+}
+
+// Image is a manifest whose bytes have been read, and what it names.
+type Image struct {
+	Manifest
+	// Children are in the order of the manifest. The caller must not change
+	// the slice.
+	Children []Child
+}
+
+// Read gives the manifest that ref stands for now, like [Client.Resolve], and
+// what it names. The digest is proven: the bytes that the registry sends hash
+// to it.
+func (c *Client) Read(ctx context.Context, ref image.Reference) (Image, error) {
+	m, err := c.Resolve(ctx, ref)
+	if err != nil {
+		return Image{}, err
+	}
+	children, err := c.Children(ctx, ref, m.Digest)
+	if err != nil {
+		return Image{}, err
+	}
+	return Image{Manifest: m, Children: children}, nil
 }
 
 // checkReference refuses a reference that did not come out of [image.Parse]

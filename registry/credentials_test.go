@@ -376,6 +376,15 @@ func TestRedirectRefused(t *testing.T) {
 	}
 }
 
+// insecureHosts are settings that allow plain HTTP for the hosts.
+func insecureHosts(hosts []string) map[string]Registry {
+	settings := make(map[string]Registry)
+	for _, host := range hosts {
+		settings[host] = Registry{Insecure: true}
+	}
+	return settings
+}
+
 // Only loopback addresses and listed hosts are spoken to over plain HTTP.
 func TestInsecure(t *testing.T) {
 	n := &names{hosts: map[string]http.HandlerFunc{
@@ -402,7 +411,7 @@ func TestInsecure(t *testing.T) {
 		{"localhost", nil, true},
 	} {
 		n.seen = nil
-		c, _ := newClient(Options{Transport: n, Insecure: test.insecure, Keychain: &keys{logins: logins}})
+		c, _ := newClient(Options{Transport: n, Registries: insecureHosts(test.insecure), Keychain: &keys{logins: logins}})
 		_, err := c.Resolve(context.Background(), parse(t, "%s/app:1", test.host))
 		if test.ok {
 			if err != nil {

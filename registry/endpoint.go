@@ -44,7 +44,7 @@ type repository struct {
 // endpoint gives the registry of the canonical host.
 func (c *Client) endpoint(ctx context.Context, host string) (*endpoint, error) {
 	return c.registries.do(ctx, host, func(ctx context.Context) (*endpoint, error) {
-		plain := c.insecure[host] || loopback(host)
+		plain := c.settings[host].Insecure || loopback(host)
 		var options []name.Option
 		if plain {
 			options = append(options, name.Insecure)
