@@ -47,7 +47,7 @@ var doors = map[string][]string{
 	"github.com/hashicorp/hcl":               {"parsers"},
 	"github.com/tailscale/hujson":            {"parsers"},
 	"github.com/google/go-containerregistry": {"registry"},
-	"github.com/bmatcuk/doublestar":          {"config"},
+	"github.com/bmatcuk/doublestar":          {"config", "cmd/digestlint"},
 	"github.com/spf13/cobra":                 {"cmd/digestlint"},
 	"golang.org/x/term":                      {"cmd/digestlint"},
 }

@@ -48,6 +48,8 @@ type Options struct {
 	// goroutines at once. The file and the uses are valid during the call
 	// only: their bytes are reused.
 	Each func(f *source.File, format *parsers.Format, res parsers.Result)
+	// Progress, if not nil, counts the run for who watches it.
+	Progress *Progress
 
 	// keep gives every file bytes of its own, for who keeps the uses.
 	keep bool
@@ -171,6 +173,7 @@ func (r *run) file(e entry, buf []byte) []byte {
 		return buf
 	}
 	r.look(&source.File{Path: e.path, Data: data}, e.named)
+	r.opts.Progress.file()
 	if r.opts.keep || cap(data) > 1<<20 {
 		return nil // one large file must not hold its memory
 	}

@@ -179,8 +179,8 @@ func TestNamedTwice(t *testing.T) {
 }
 
 // invented is a digest for a reference that nobody has seen before.
-func invented(_ context.Context, ref image.Reference) (string, error) {
-	return fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(ref.Canonical()))), nil
+func invented(_ context.Context, ref image.Reference) (Resolution, error) {
+	return Resolution{Digest: fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(ref.Canonical())))}, nil
 }
 
 // FuzzPin pins all that a file names, in memory, and holds that what would be
@@ -240,12 +240,10 @@ func pinMemory(t *testing.T, format *parsers.Format, data []byte) (changes []Cha
 	p.opts.Unsafe = true
 	p.opts.Resolve = invented
 	p.each(f, format, parsers.Parse(f, format, nil))
-	jobs := p.targets(&Result{Local: &Local{}, Replaced: &Replaced{}})
-	if err := p.resolve(context.Background(), jobs); err != nil {
-		t.Fatal(err)
-	}
-	p.edit(jobs)
-	for _, j := range jobs {
+	p.targets(&Result{Local: &Local{}, Replaced: &Replaced{}})
+	p.resolve(context.Background())
+	p.edit()
+	for _, j := range p.jobs {
 		if j.digest != "" {
 			digests = append(digests, j.digest)
 		}

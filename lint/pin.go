@@ -5,11 +5,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
+	"time"
 
+	"github.com/digestlint/digestlint/advisories"
 	"github.com/digestlint/digestlint/image"
 	"github.com/digestlint/digestlint/parsers"
 	"github.com/digestlint/digestlint/rewrite"
@@ -19,28 +23,86 @@ import (
 // PinOptions say what to pin and how.
 type PinOptions struct {
 	Options
-	// Resolve gives the digest of a reference, or why there is none. It is
-	// called once for each distinct reference, from several goroutines.
-	Resolve func(ctx context.Context, ref image.Reference) (string, error)
+	// Resolve says what a reference is to be pinned to, or why to nothing: by
+	// a [*Refusal], or by another error where a lookup failed. It is called
+	// once for each distinct reference, from several goroutines.
+	Resolve func(ctx context.Context, ref image.Reference) (Resolution, error)
+	// Announce, if not nil, is told all that Resolve will be asked for, before.
+	Announce func(refs []image.Reference)
+	// Timeout is for all lookups together; zero is no limit. What has no
+	// answer by then stays as it was.
+	Timeout time.Duration
+	// Update asks for references with a tag and a digest, too.
+	Update bool
 	// Unsafe makes the edits too that touch texts which something unseen may
 	// read.
 	Unsafe bool
 	// DryRun leaves the files alone.
 	DryRun bool
+	// Only, if not nil, selects what is looked at, by the path of the file to
+	// edit and the reference; the zero reference stands for those that are
+	// not known.
+	Only func(path string, ref image.Reference) bool
+	// MaxChanges is how many edits are made at most; zero is no limit. A file
+	// is edited whole or not at all.
+	MaxChanges int
 }
 
-// Outcome is what became of one unpinned reference.
+// Resolution is what a reference is to be pinned to.
+type Resolution struct {
+	// Digest is the one that the reference has where it is to stay.
+	Digest string
+	// Note says why a digest stays although its tag leads elsewhere.
+	Note string
+}
+
+// Refusal is why a digest that is known must not be written.
+type Refusal struct {
+	Class  string // a few words for a summary: "malicious"
+	Reason string
+}
+
+func (r *Refusal) Error() string { return r.Reason }
+
+// Kind is what became of a reference.
+type Kind uint8
+
+const (
+	// Pinned is a digest written, or to be written in a dry run.
+	Pinned Kind = iota
+	// Already is a reference that had its digest before.
+	Already
+	// Refused is a digest that is known and must not be written, or is
+	// written already and must not be.
+	Refused
+	// NotEditable is a text that can't be edited safely.
+	NotEditable
+	// Unresolved is an image that no file here decides.
+	Unresolved
+	// Failed is a lookup that gave no answer, or a file that gave way.
+	Failed
+	// Left is what a limit or an interruption kept from being done.
+	Left
+)
+
+func (k Kind) String() string {
+	return [...]string{"pinned", "already pinned", "refused", "not editable", "unresolved", "failed", "left"}[k]
+}
+
+// Outcome is what became of one reference.
 type Outcome struct {
+	Kind    Kind
 	Path    string
 	At      source.Position
 	Pointer string
 	Image   string // its value, or its text where the value is unknown
 	Digest  string // what was written; empty where it stayed
-	// Reason says why it stayed as it was.
+	// Reason says why it stayed as it was; of an Already, what is to be known
+	// of its digest.
 	Reason string
-	// Failed is set where the registry, or the file, is the reason.
-	Failed bool
-	err    error
+	// Class is Reason in a few words, for a summary; it may be empty.
+	Class string
+	err   error
 }
 
 // Err is the error behind a failed outcome, or nil.
@@ -57,8 +119,21 @@ type Change struct {
 type PinResult struct {
 	Outcomes []Outcome
 	Changes  []Change
-	Already  int // references that had a digest before
 	Errors   []Error
+	// Interrupted is set where the context ended the run. Each file is the
+	// old or the new one.
+	Interrupted bool
+}
+
+// Count is the number of outcomes of a kind.
+func (r *PinResult) Count(k Kind) int {
+	n := 0
+	for _, o := range r.Outcomes {
+		if o.Kind == k {
+			n++
+		}
+	}
+	return n
 }
 
 // pinned is a file with its uses, kept for the rewriter.
@@ -69,28 +144,31 @@ type pinnedFile struct {
 }
 
 // Pin writes digests to all references below the paths that have none. A
-// reference whose registry fails stays as it was and stops no other.
+// reference whose registry fails stays as it was and stops no other. When ctx
+// ends, what is written is whole, and the result says what is left; the error
+// is for a run that ended before anything was asked.
 func Pin(ctx context.Context, opts PinOptions) (*PinResult, error) {
+	if len(opts.Paths) == 0 {
+		opts.Paths = []string{"."}
+	}
 	p := &pinner{opts: opts, tree: newTree(opts.Paths), result: &PinResult{}}
 	opts.Options.keep = true
 	opts.Options.Each = p.each
 	opts.Options.Rules = nil
-	if len(opts.Paths) == 0 {
-		opts.Paths = []string{"."}
-		p.tree = newTree(opts.Paths)
-	}
 	res, err := Run(ctx, opts.Options)
 	if err != nil {
 		return nil, err
 	}
 	p.result.Errors = res.Errors
 	slices.SortFunc(p.files, func(a, b *pinnedFile) int { return cmp.Compare(a.file.Path, b.file.Path) })
-	targets := p.targets(res)
-	if err := p.resolve(ctx, targets); err != nil {
-		return nil, err
+	p.targets(res)
+	p.resolve(ctx)
+	if ctx.Err() != nil {
+		p.interrupted(p.jobs)
+	} else {
+		p.edit()
+		p.write(ctx)
 	}
-	p.edit(targets)
-	p.write()
 	p.finish()
 	return p.result, nil
 }
@@ -108,16 +186,24 @@ type pinner struct {
 // job is one target with what becomes of it.
 type job struct {
 	*rewrite.Target
-	digest  string
+	digest  string // to be written; empty where the text stays
 	outcome Outcome
+}
+
+// stay is the end of a job whose text stays as it was.
+func (j *job) stay(k Kind, class, reason string) {
+	j.digest = ""
+	j.outcome.Kind, j.outcome.Class, j.outcome.Reason = k, class, reason
 }
 
 func (p *pinner) each(f *source.File, format *parsers.Format, res parsers.Result) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, problem := range res.Problems {
-		p.result.Outcomes = append(p.result.Outcomes, Outcome{Path: f.Path, At: f.Position(problem.Offset),
-			Image: format.Title, Reason: "the file can't be read from here on: " + problem.Message})
+		if p.selected(f.Path, image.Reference{}) {
+			p.result.Outcomes = append(p.result.Outcomes, Outcome{Kind: Unresolved, Path: f.Path, At: f.Position(problem.Offset),
+				Image: format.Title, Class: "in files that can't be read", Reason: "the file can't be read from here on: " + problem.Message})
+		}
 	}
 	if len(res.Uses) == 0 {
 		return
@@ -125,127 +211,214 @@ func (p *pinner) each(f *source.File, format *parsers.Format, res parsers.Result
 	p.files = append(p.files, &pinnedFile{f, format, res.Uses})
 }
 
-// targets are the references to pin; those that can't be are outcomes already.
-func (p *pinner) targets(res *Result) []*job {
+func (p *pinner) selected(path string, ref image.Reference) bool {
+	return p.opts.Only == nil || p.opts.Only(path, ref)
+}
+
+// targets makes a job of each reference; those whose image is not known are
+// outcomes already.
+func (p *pinner) targets(res *Result) {
 	var uses []*image.Use
 	for _, f := range p.files {
 		for i := range f.uses {
-			u := &f.uses[i]
-			uses = append(uses, u)
-			switch {
-			case !u.Judged():
-			case len(u.Missing) > 0 && !u.Resolved():
-				p.stay(u, u.Raw, "nothing here decides "+u.Missing[0]+"; give it a default, or pin it where it is set")
-			case u.Placeholder && !u.Resolved():
-				p.stay(u, u.Raw, "a placeholder, filled in elsewhere")
-			}
+			uses = append(uses, &f.uses[i])
+			p.unknown(&f.uses[i])
 		}
 	}
-	var jobs []*job
 	for _, t := range rewrite.Targets(uses, p.opts.Unsafe) {
-		if !t.Use.Judged() || res.spared(t.Use.File.Path, t.Value.Ref.Name()) {
+		path := t.Use.File.Path
+		if !t.Use.Judged() || res.spared(path, t.Value.Ref.Name()) {
 			continue
 		}
-		if t.Value.Ref.Pinned() {
-			p.result.Already++
-			continue
+		if site := t.Value.Site.File; site != nil {
+			path = site.Path
 		}
-		j := &job{Target: t, outcome: outcome(t.Use, t.Value.Text)}
-		if j.outcome.Reason = t.Problem; t.Problem != "" {
-			p.jobs = append(p.jobs, j)
-			continue
-		}
-		jobs = append(jobs, j)
-	}
-	for _, f := range p.files {
-		for i := range f.uses {
-			for k := range f.uses[i].Values {
-				if v := &f.uses[i].Values[k]; v.Err != nil && f.uses[i].Judged() {
-					p.stay(&f.uses[i], v.Text, "not a reference: "+v.Err.Error())
-				}
-			}
+		if p.selected(path, t.Value.Ref) {
+			p.jobs = append(p.jobs, &job{Target: t, outcome: outcome(t.Use, t.Value.Text)})
 		}
 	}
-	p.jobs = append(p.jobs, jobs...)
-	return jobs
+}
+
+// unknown reports what of u is no known reference.
+func (p *pinner) unknown(u *image.Use) {
+	if !u.Judged() || !p.selected(u.File.Path, image.Reference{}) {
+		return
+	}
+	stay := func(text, class, reason string) {
+		o := outcome(u, text)
+		o.Kind, o.Class, o.Reason = Unresolved, class, reason
+		p.result.Outcomes = append(p.result.Outcomes, o)
+	}
+	switch {
+	case len(u.Missing) > 0 && !u.Resolved():
+		stay(u.Raw, "variables that nothing here decides", "nothing here decides "+u.Missing[0]+"; give it a default, or pin it where it is set")
+	case u.Placeholder && !u.Resolved():
+		stay(u.Raw, "placeholders", "a placeholder, filled in elsewhere")
+	}
+	for k := range u.Values {
+		if v := &u.Values[k]; v.Err != nil {
+			stay(v.Text, "no references", "not a reference: "+v.Err.Error())
+		}
+	}
 }
 
 func outcome(u *image.Use, text string) Outcome {
 	return Outcome{Path: u.File.Path, At: u.Position(), Pointer: u.Pointer, Image: text}
 }
 
-func (p *pinner) stay(u *image.Use, text, reason string) {
-	o := outcome(u, text)
-	o.Reason = reason
-	p.result.Outcomes = append(p.result.Outcomes, o)
+// asks reports whether a registry has to be asked for j, and settles it where
+// none has.
+func (p *pinner) asks(j *job) bool {
+	ref := j.Value.Ref
+	switch {
+	case !ref.Pinned() && j.Problem == "":
+		return true
+	case !ref.Pinned():
+		p.notEditable(j)
+	case p.opts.Update && ref.Tag != "" && !j.Use.DigestOnly:
+		return true
+	default:
+		j.keep(Resolution{})
+	}
+	return false
 }
 
-// lookups is how many references are asked for at once; the registries' own
-// limits are the resolver's.
-const lookups = 32
+// keep leaves a digest where it is.
+func (j *job) keep(r Resolution) {
+	j.stay(Already, "", r.Note)
+	if hit, ok := advisories.LookupDigest(j.Value.Ref.Digest); ok {
+		j.stay(Refused, "malicious", fmt.Sprintf("it is pinned to a malicious digest (%s: %s); run `digestlint explain malicious-digest`", hit.Advisory.ID, hit.Advisory.Title))
+	}
+}
+
+func (p *pinner) notEditable(j *job) {
+	class := "by hand"
+	if j.Unsafe {
+		class = "only with --unsafe"
+	}
+	j.stay(NotEditable, class, j.Problem)
+}
+
+// perHost is how many references of one registry are asked for at once. The
+// limits of the registries are the resolver's; this bounds what waits for them,
+// so that one slow registry does not keep the others waiting.
+const perHost = 32
+
+// question is one distinct reference with its answer.
+type question struct {
+	ref    image.Reference
+	answer Resolution
+	err    error
+}
 
 // resolve asks for each distinct reference once.
-func (p *pinner) resolve(ctx context.Context, jobs []*job) error {
-	type answer struct {
-		digest string
-		err    error
-	}
-	answers := map[string]*answer{}
-	var order []image.Reference
-	for _, j := range jobs {
-		ref := j.Value.Ref
-		if key := ref.Canonical(); answers[key] == nil {
-			answers[key] = &answer{}
-			order = append(order, ref)
-		}
-	}
-	var wg sync.WaitGroup
-	slots := make(chan struct{}, lookups)
-	for _, ref := range order {
-		a := answers[ref.Canonical()]
-		wg.Add(1)
-		slots <- struct{}{}
-		go func() {
-			defer wg.Done()
-			defer func() { <-slots }()
-			a.digest, a.err = p.opts.Resolve(ctx, ref)
-		}()
-	}
-	wg.Wait()
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	for _, j := range jobs {
-		a := answers[j.Value.Ref.Canonical()]
-		if a.err != nil {
-			var refused *Refusal
-			j.outcome.Reason, j.outcome.err = a.err.Error(), a.err
-			j.outcome.Failed = !errors.As(a.err, &refused)
+func (p *pinner) resolve(ctx context.Context) {
+	questions := map[string]*question{}
+	var order []*question
+	asked := map[*job]*question{}
+	for _, j := range p.jobs {
+		if !p.asks(j) {
 			continue
 		}
-		j.digest = a.digest
+		ref := j.Value.Ref
+		q := questions[ref.Canonical()]
+		if q == nil {
+			q = &question{ref: ref}
+			questions[ref.Canonical()] = q
+			order = append(order, q)
+		}
+		asked[j] = q
 	}
-	return nil
+	p.ask(ctx, order)
+	for _, j := range p.jobs {
+		if q := asked[j]; q != nil {
+			p.settle(j, q)
+		}
+	}
 }
 
-// Refusal is a digest that is known and must not be written.
-type Refusal struct{ Reason string }
+func (p *pinner) ask(ctx context.Context, questions []*question) {
+	if p.opts.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, p.opts.Timeout)
+		defer cancel()
+	}
+	if p.opts.Announce != nil {
+		refs := make([]image.Reference, len(questions))
+		for i, q := range questions {
+			refs[i] = q.ref
+		}
+		p.opts.Announce(refs)
+	}
+	p.opts.Progress.references(len(questions))
+	hosts := map[string][]*question{}
+	for _, q := range questions {
+		hosts[q.ref.Host()] = append(hosts[q.ref.Host()], q)
+	}
+	var wg sync.WaitGroup
+	for _, queue := range hosts {
+		var next atomic.Int64
+		for range min(perHost, len(queue)) {
+			wg.Go(func() {
+				for i := next.Add(1) - 1; int(i) < len(queue); i = next.Add(1) - 1 {
+					q := queue[i]
+					q.answer, q.err = p.opts.Resolve(ctx, q.ref)
+					p.opts.Progress.resolved()
+				}
+			})
+		}
+	}
+	wg.Wait()
+}
 
-func (r *Refusal) Error() string { return r.Reason }
+// settle takes over the answer for j.
+func (p *pinner) settle(j *job, q *question) {
+	var refused *Refusal
+	var summary interface{ Summary() string }
+	switch {
+	case errors.As(q.err, &refused):
+		j.stay(Refused, refused.Class, refused.Reason)
+	case errors.Is(q.err, context.DeadlineExceeded):
+		j.stay(Failed, "out of time", fmt.Sprintf("there was no answer within %v for all lookups together", p.opts.Timeout))
+	case q.err != nil:
+		j.stay(Failed, "", q.err.Error())
+		j.outcome.err = q.err
+		if errors.As(q.err, &summary) {
+			j.outcome.Class = summary.Summary()
+		}
+	case q.answer.Digest == j.Value.Ref.Digest:
+		j.keep(q.answer)
+	case j.Problem != "":
+		p.notEditable(j)
+	default:
+		j.digest = q.answer.Digest
+	}
+}
+
+// interrupted leaves what was to be written of the jobs, and what was to be
+// asked.
+func (p *pinner) interrupted(jobs []*job) {
+	p.result.Interrupted = true
+	for _, j := range jobs {
+		if j.digest != "" || errors.Is(j.outcome.err, context.Canceled) {
+			j.stay(Left, "interrupted", "interrupted")
+		}
+	}
+}
 
 // edit makes the changes of each file, and drops those after which a file would
 // not read the same but for the digests. Files that share a text (a ".env" line
 // of several Compose files) stand or fall together.
-func (p *pinner) edit(jobs []*job) {
+func (p *pinner) edit() {
 	changes := map[string]*Change{}
 	byFile := map[string][]*job{} // edited file → jobs
-	for _, j := range jobs {
+	for _, j := range p.jobs {
 		if j.digest == "" {
 			continue
 		}
 		e, err := j.Edit(j.digest)
 		if err != nil {
-			j.digest, j.outcome.Reason = "", err.Error()
+			j.stay(NotEditable, "by hand", err.Error())
 			continue
 		}
 		f := j.Value.Site.File
@@ -259,6 +432,7 @@ func (p *pinner) edit(jobs []*job) {
 		}
 		byFile[f.Path] = append(byFile[f.Path], j)
 	}
+	p.limit(changes, byFile)
 	overlay := overlay{tree: p.tree, files: map[string][]byte{}}
 	for name, c := range changes {
 		data, err := rewrite.Apply(c.Old, c.Edits)
@@ -282,7 +456,30 @@ func (p *pinner) edit(jobs []*job) {
 
 func (p *pinner) drop(jobs []*job, reason string) {
 	for _, j := range jobs {
-		j.digest, j.outcome.Reason, j.outcome.Failed = "", reason, true
+		j.stay(Failed, "edits given up", reason)
+	}
+}
+
+// limit leaves out the files that would take the run over MaxChanges. Files
+// come in the order of their paths, so that the next run goes on where this one
+// stopped.
+func (p *pinner) limit(changes map[string]*Change, byFile map[string][]*job) {
+	if p.opts.MaxChanges <= 0 {
+		return
+	}
+	made := 0
+	for _, name := range slices.Sorted(maps.Keys(changes)) {
+		edits := len(changes[name].Edits)
+		if made+edits <= p.opts.MaxChanges {
+			made += edits
+			continue
+		}
+		reason := fmt.Sprintf("left for another run: the file's %d changes would make it more than the %d of --max-changes", edits, p.opts.MaxChanges)
+		for _, j := range byFile[name] {
+			j.stay(Left, "over --max-changes", reason)
+		}
+		delete(changes, name)
+		delete(byFile, name)
 	}
 }
 
@@ -334,11 +531,24 @@ func (o overlay) Open(name string) (*source.File, error) {
 }
 
 // write replaces the changed files, each at once.
-func (p *pinner) write() {
+func (p *pinner) write(ctx context.Context) {
 	if p.opts.DryRun {
 		return
 	}
-	for _, c := range p.result.Changes {
+	bySite := map[string][]*job{}
+	for _, j := range p.jobs {
+		if j.digest != "" {
+			name := j.Value.Site.File.Path
+			bySite[name] = append(bySite[name], j)
+		}
+	}
+	for i, c := range p.result.Changes {
+		if ctx.Err() != nil {
+			for _, left := range p.result.Changes[i:] {
+				p.interrupted(bySite[left.Path])
+			}
+			return
+		}
 		data, err := rewrite.Apply(c.Old, c.Edits)
 		if err == nil {
 			err = rewrite.WriteFile(filepath.FromSlash(c.Path), c.Old, data)
@@ -347,10 +557,8 @@ func (p *pinner) write() {
 			continue
 		}
 		p.result.Errors = append(p.result.Errors, Error{Path: c.Path, Message: "write: " + err.Error()})
-		for _, j := range p.jobs {
-			if j.Value.Site.File.Path == c.Path && j.digest != "" {
-				j.digest, j.outcome.Reason, j.outcome.Failed = "", "write: "+err.Error(), true
-			}
+		for _, j := range bySite[c.Path] {
+			j.stay(Failed, "not written", "write: "+err.Error())
 		}
 	}
 }

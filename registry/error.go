@@ -64,6 +64,9 @@ func (e *Error) Error() string {
 // Unwrap gives the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
+// Summary is the kind of e and the registry, for counting errors.
+func (e *Error) Summary() string { return e.Kind.String() + " at " + e.Registry }
+
 // Hint says what the user can do; empty where there is nothing.
 func (e *Error) Hint() string {
 	if e.hint != "" {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/digestlint/digestlint/advisories"
 	"github.com/digestlint/digestlint/image"
+	"github.com/digestlint/digestlint/lint"
 	"github.com/digestlint/digestlint/registry"
 )
 
@@ -29,19 +30,17 @@ type Source interface {
 	Pushed(ctx context.Context, ref image.Reference) (time.Time, error)
 }
 
-// Refusal is a digest that is known and must not be written.
-type Refusal struct{ Reason string }
-
-func (r *Refusal) Error() string { return r.Reason }
-
-// Refuse is a [*Refusal] if the advisories list the digest. How says where it
-// comes from, as the start of a sentence.
+// Refuse is a [*lint.Refusal] if the advisories list the digest. How says where
+// it comes from, as the start of a sentence.
 func Refuse(digest, how string) error {
 	hit, ok := advisories.LookupDigest(digest)
 	if !ok {
 		return nil
 	}
-	return &Refusal{Reason: fmt.Sprintf("%s %s, which is malicious (%s: %s); it is never written", how, digest, hit.Advisory.ID, hit.Advisory.Title)}
+	return &lint.Refusal{
+		Class:  "malicious",
+		Reason: fmt.Sprintf("%s %s, which is malicious (%s: %s); it is never written", how, digest, hit.Advisory.ID, hit.Advisory.Title),
+	}
 }
 
 // short is a digest for people.

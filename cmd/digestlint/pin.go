@@ -2,26 +2,35 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/digestlint/digestlint/advisories"
 	"github.com/digestlint/digestlint/image"
 	"github.com/digestlint/digestlint/lint"
 	"github.com/digestlint/digestlint/registry"
 	"github.com/digestlint/digestlint/report"
+	"github.com/digestlint/digestlint/resolve"
 	"github.com/digestlint/digestlint/rewrite"
 )
 
 func (a *app) pin() *cobra.Command {
 	var in input
-	var diff, dryRun, unsafe bool
+	var only only
+	var opts lint.PinOptions
+	var resolver resolve.Resolver
+	var diff, dryRun bool
 	var digests string
+	var minAge time.Duration
 	cmd := &cobra.Command{
 		Use:     "pin [PATH…]",
 		Aliases: []string{"fix"},
@@ -29,27 +38,34 @@ func (a *app) pin() *cobra.Command {
 		Long: `pin asks the registry of each unpinned reference for the digest of its tag, one
 request a reference, and writes name:tag@sha256:… in place. Outside the inserted
 text not one byte changes. A digest that the advisories name as malicious is never
-written, nor one of an index that holds such a manifest.`,
+written, nor one of an index that holds such a manifest.
+
+Exit status: 0 all that was asked for is pinned, 1 something stayed unpinned (each
+with its reason), 2 wrong usage, 3 a lookup or a file failed.`,
 		Example: `  digestlint pin                            pin everything below the working directory
   digestlint pin --diff                     show the changes as a patch, write nothing
-  digestlint pin --digests digests.txt      without the network: "nginx:1.25 sha256:…" a line
+  digestlint pin --update --min-age 3d      move pins to what their tags lead to now, unless that is younger
+  digestlint pin --only image=nginx --only path='deploy/**'
+  digestlint pin --digests digests.yaml     without the network, from what "digestlint resolve" wrote
   digestlint pin docker-compose.yml deploy  only these`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			resolve := newResolver()
-			if digests != "" {
-				var err error
-				if resolve, err = fromFile(digests); err != nil {
-					return err
-				}
-			}
 			common, err := in.options(a, args)
 			if err != nil {
 				return err
 			}
-			opts := lint.PinOptions{Options: common, Unsafe: unsafe, DryRun: diff || dryRun, Resolve: resolve}
+			opts.Options = common
 			if opts.Stdin != nil {
 				return errors.New(`pin writes files; "-" has no place to write to`)
 			}
+			resolver.MinAge = minAge
+			resolver.Source = registry.New(registry.Options{})
+			opts.Resolve = resolver.Pin
+			if digests != "" {
+				if opts.Resolve, err = fromFile(digests); err != nil {
+					return err
+				}
+			}
+			opts.DryRun, opts.Only = diff || dryRun, only.match()
 			res, err := lint.Pin(cmd.Context(), opts)
 			if err != nil {
 				return err
@@ -61,8 +77,13 @@ written, nor one of an index that holds such a manifest.`,
 	f := cmd.Flags()
 	f.BoolVar(&diff, "diff", false, "print the changes as a patch for git apply, write nothing")
 	f.BoolVar(&dryRun, "dry-run", false, "say what would be pinned, write nothing")
-	f.BoolVar(&unsafe, "unsafe", false, "also edit .env lines and variables that something unseen may read")
-	f.StringVar(&digests, "digests", "", "take digests from this `file` of \"REFERENCE DIGEST\" lines, never from the network")
+	f.BoolVar(&opts.Unsafe, "unsafe", false, "also edit .env lines and variables that something unseen may read")
+	f.BoolVar(&opts.Update, "update", false, "also move digests to what their tags lead to now")
+	f.Var(&only, "only", "look at these images or files only; repeatable")
+	f.IntVar(&opts.MaxChanges, "max-changes", 0, "make at most `N` edits, whole files in the order of their paths")
+	f.StringVar(&resolver.Platform, "platform", "", "pin to the manifest of this platform (`OS/ARCH`), not to the index of all")
+	f.DurationVar(&minAge, "min-age", 0, "leave out tags that were pushed more recently, or nobody knows when")
+	f.StringVar(&digests, "digests", "", "take digests from this `file`, never from the network")
 	return cmd
 }
 
@@ -79,31 +100,20 @@ func (a *app) pinned(res *lint.PinResult, diff, dryRun bool) error {
 				return err
 			}
 		}
-		if err := out.Flush(); err != nil {
-			return err
-		}
 	}
-	var n struct{ pinned, stayed, failed int }
 	hints := map[string]bool{}
 	for _, o := range res.Outcomes {
-		place := fmt.Sprintf("%s:%d:%d", report.Visible(o.Path), o.At.Line, o.At.Column)
+		place := fmt.Sprintf("%s:%d:%d: %s", report.Visible(o.Path), o.At.Line, o.At.Column, report.Visible(o.Image))
 		switch {
-		case o.Digest != "":
-			n.pinned++
+		case o.Kind == lint.Pinned:
 			if !diff {
-				fmt.Fprintf(out, "%s: %s → %s\n", place, report.Visible(o.Image), o.Digest)
+				fmt.Fprintf(out, "%s → %s\n", place, o.Digest)
 			}
-			continue
-		case o.Failed:
-			n.failed++
-		default:
-			n.stayed++
-		}
-		fmt.Fprintf(a.stderr, "%s: %s: not pinned: %s\n", place, report.Visible(o.Image), report.Visible(o.Reason))
-		var h hinter
-		if errors.As(o.Err(), &h) && h.Hint() != "" && !hints[h.Hint()] {
-			hints[h.Hint()] = true
-			fmt.Fprintf(a.stderr, "  hint: %s\n", report.Visible(h.Hint()))
+		case o.Kind == lint.Already && o.Reason != "":
+			fmt.Fprintf(a.stderr, "%s: %s\n", place, report.Visible(o.Reason))
+		case o.Kind != lint.Already:
+			fmt.Fprintf(a.stderr, "%s: not pinned: %s\n", place, report.Visible(o.Reason))
+			a.hintOnce(o.Err(), hints)
 		}
 	}
 	if err := out.Flush(); err != nil {
@@ -112,69 +122,70 @@ func (a *app) pinned(res *lint.PinResult, diff, dryRun bool) error {
 	for _, e := range res.Errors {
 		fmt.Fprintf(a.stderr, "digestlint: %s\n", report.Visible(e.Error()))
 	}
-	verb := "pinned"
+	verb := lint.Pinned.String()
 	if diff || dryRun {
 		verb = "to pin"
 	}
-	fmt.Fprintf(a.stderr, "%d %s, %d already pinned, %d not pinned", n.pinned, verb, res.Already, n.stayed+n.failed)
-	if n.failed > 0 {
-		fmt.Fprintf(a.stderr, " (%d because a lookup or a file failed)", n.failed)
-	}
-	fmt.Fprintln(a.stderr)
+	summarize(a.stderr, res, verb)
 	switch {
-	case n.failed > 0 || len(res.Errors) > 0:
+	case res.Count(lint.Failed) > 0 || len(res.Errors) > 0 || res.Interrupted:
 		a.status = exitIncomplete
-	case n.stayed > 0:
+	case len(res.Outcomes) > res.Count(lint.Pinned)+res.Count(lint.Already):
 		a.status = exitFindings
 	}
 	return nil
 }
 
-// newResolver asks registries, and then the advisories. A digest is the
-// registry's word until its manifest has been read: that proves the digest, and
-// shows what an index holds.
-func newResolver() func(context.Context, image.Reference) (string, error) {
-	client := registry.New(registry.Options{})
-	return func(ctx context.Context, ref image.Reference) (string, error) {
-		m, err := client.Resolve(ctx, ref)
-		if err != nil {
-			return "", err
-		}
-		if err := refuse(m.Digest, "its tag now leads to"); err != nil {
-			return "", err
-		}
-		children, err := client.Children(ctx, ref, m.Digest)
-		if err != nil {
-			return "", err
-		}
-		for _, c := range children {
-			if err := refuse(c.Digest, fmt.Sprintf("its tag now leads to %s, which holds the %s", short(m.Digest), c.Kind)); err != nil {
-				return "", err
+// hintOnce prints the hint of an error, unless it has been printed.
+func (a *app) hintOnce(err error, printed map[string]bool) {
+	var h hinter
+	if errors.As(err, &h) && h.Hint() != "" && !printed[h.Hint()] {
+		printed[h.Hint()] = true
+		fmt.Fprintf(a.stderr, "  hint: %s\n", report.Visible(h.Hint()))
+	}
+}
+
+// summarize counts the outcomes, and below that why what stayed did.
+func summarize(w io.Writer, res *lint.PinResult, pinned string) {
+	counts := map[lint.Kind]int{}
+	classes := map[lint.Kind]map[string]int{}
+	for _, o := range res.Outcomes {
+		counts[o.Kind]++
+		if o.Class != "" {
+			if classes[o.Kind] == nil {
+				classes[o.Kind] = map[string]int{}
 			}
+			classes[o.Kind][o.Class]++
 		}
-		return m.Digest, nil
+	}
+	fmt.Fprintf(w, "%d %s, %d %s", counts[lint.Pinned], pinned, counts[lint.Already], lint.Already)
+	for k := lint.Refused; k <= lint.Left; k++ {
+		if counts[k] > 0 {
+			fmt.Fprintf(w, ", %d %s", counts[k], k)
+		}
+	}
+	fmt.Fprintln(w)
+	for k := lint.Refused; k <= lint.Left; k++ {
+		if len(classes[k]) > 0 {
+			fmt.Fprintf(w, "  %s: %s\n", k, tally(classes[k]))
+		}
 	}
 }
 
-// refuse is an error if the advisories list the digest.
-func refuse(digest, how string) error {
-	hit, ok := advisories.LookupDigest(digest)
-	if !ok {
-		return nil
+// tally is "3 this, 1 that", the most frequent first.
+func tally(counts map[string]int) string {
+	names := slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
+		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b))
+	})
+	for i, name := range names {
+		names[i] = fmt.Sprintf("%d %s", counts[name], report.Visible(name))
 	}
-	return &lint.Refusal{Reason: fmt.Sprintf("%s %s, which is malicious (%s: %s); it is never written", how, digest, hit.Advisory.ID, hit.Advisory.Title)}
-}
-
-func short(digest string) string {
-	if i := strings.IndexByte(digest, ':'); i >= 0 && len(digest) > i+13 {
-		return digest[:i+13] + "…"
-	}
-	return digest
+	return strings.Join(names, ", ")
 }
 
 // fromFile resolves from lines "REFERENCE DIGEST"; blank lines and lines that
 // start with "#" are left out.
-func fromFile(name string) (func(context.Context, image.Reference) (string, error), error) {
+func fromFile(name string) (func(context.Context, image.Reference) (lint.Resolution, error), error) {
 	data, err := os.ReadFile(name)
 	if err != nil {
 		return nil, fmt.Errorf("read digests: %w", err)
@@ -201,14 +212,19 @@ func fromFile(name string) (func(context.Context, image.Reference) (string, erro
 		}
 		known[ref.Canonical()] = fields[1]
 	}
-	return func(_ context.Context, ref image.Reference) (string, error) {
-		digest, ok := known[ref.Canonical()]
+	return func(_ context.Context, ref image.Reference) (lint.Resolution, error) {
+		tag := ref
+		tag.Digest = ""
+		digest, ok := known[tag.Canonical()]
 		if !ok {
-			return "", fmt.Errorf("%s does not list it", name)
+			if ref.Digest != "" {
+				return lint.Resolution{Digest: ref.Digest}, nil
+			}
+			return lint.Resolution{}, fmt.Errorf("%s does not list it", name)
 		}
-		if err := refuse(digest, name+" gives it"); err != nil {
-			return "", err
+		if err := resolve.Refuse(digest, name+" gives it"); err != nil {
+			return lint.Resolution{}, err
 		}
-		return digest, nil
+		return lint.Resolution{Digest: digest}, nil
 	}, nil
 }
