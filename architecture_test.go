@@ -137,7 +137,7 @@ func TestImports(t *testing.T) {
 const kyaml = "sigs.k8s.io/kustomize/kyaml/yaml"
 
 var kyamlNames = []string{
-	"Node", "Kind", "Style", "Unmarshal", "DocumentNode", "MappingNode", "SequenceNode", "ScalarNode", "AliasNode",
+	"Node", "Kind", "Style", "Unmarshal", "NewDecoder", "DocumentNode", "MappingNode", "SequenceNode", "ScalarNode", "AliasNode",
 	"LiteralStyle", "FoldedStyle", "DoubleQuotedStyle", "SingleQuotedStyle", "TaggedStyle", "FlowStyle",
 }
 

@@ -1,8 +1,12 @@
 // Package config reads .digestlint.yaml, the settings of a repository.
 //
 // The file is read strictly: an unknown key, a format that does not exist or a
-// glob that can't be one is an error with line and column, never a setting that
-// silently does nothing.
+// value that can't be one is an error with line and column, never a setting that
+// silently does nothing. The table in settings.go says what there is.
+//
+// A configuration that is found, not named, belongs to whoever wrote the
+// repository, a pull request perhaps: it and what it names are not followed out
+// of the repository, and no error quotes a file that it names.
 package config
 
 import (
@@ -11,8 +15,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
+	"time"
 
 	"github.com/bmatcuk/doublestar/v4"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
@@ -21,12 +25,53 @@ import (
 // Name is what the file is called.
 const Name = ".digestlint.yaml"
 
-// Config is the settings of one file.
+// Config is the settings of one file. The zero value of each is that of a file
+// without it.
 type Config struct {
 	// Path is the file, absolute; empty where there is none.
 	Path string
 	// Formats assign formats to files, the last match winning.
 	Formats []Format
+	// Registries say how to reach single registries and mirrors, by canonical
+	// host: "docker.io", "registry.example:5000".
+	Registries map[string]Registry
+	// Online is what holds for all lookups.
+	Online Online
+	// Pin is what pin is to write.
+	Pin Pin
+	// Approved lists the digests that may be used.
+	Approved File
+}
+
+// Registry says how to reach one registry or mirror.
+type Registry struct {
+	Mirrors     []string // host[:port][/path], asked in this order before the registry
+	Insecure    bool     // may be spoken to over plain HTTP
+	CA          File     // of PEM certificates; trusted in place of the system's
+	Concurrency int      // requests under way at a time; zero: not set
+	Rate        float64  // requests a second; zero: not set
+}
+
+// Online is what holds for all lookups of a run.
+type Online struct {
+	// Allowed are the hosts that may be asked, each as "docker.io",
+	// "registry.example:5000" or "*.pkg.dev". Nil: not set; empty: none.
+	Allowed []string
+	// Timeout is for all lookups together; zero: not set.
+	Timeout time.Duration
+	// Cache is how long the digest of a tag is taken from the cache; zero:
+	// not set.
+	Cache time.Duration
+	// NoCache is set where there is to be no cache.
+	NoCache bool
+}
+
+// Pin is what pin is to write.
+type Pin struct {
+	// MinAge is how long ago a tag has to have been pushed; zero: any time.
+	MinAge time.Duration
+	// Platforms are those that are run, as os/arch[/variant].
+	Platforms []string
 }
 
 // Format is a glob and the format of the files that it matches. "*" matches
@@ -91,13 +136,36 @@ func repository(dir string) (string, bool) {
 	}
 }
 
-// Read reads the file name. Formats are the names that a format may have.
+// maxSize is the size in bytes of the largest configuration that is read.
+const maxSize = 1 << 20
+
+// Read reads the file name, which the user has named: what it names in turn may
+// lie anywhere. Formats are the names that a format may have.
 func Read(name string, formats []string) (*Config, error) {
-	data, err := os.ReadFile(name)
-	if err != nil {
-		return nil, fmt.Errorf("read configuration: %w", err)
+	return load(name, "", formats)
+}
+
+// Nearest reads the file that [Find] finds, or none. It comes with the
+// repository, and may not be its user's: it and the files that it names have to
+// lie in the repository, or without one in dir.
+func Nearest(dir string, formats []string) (*Config, error) {
+	name, err := Find(dir)
+	if err != nil || name == "" {
+		return &Config{}, err
 	}
-	c, err := Parse(name, data, formats)
+	root, ok := repository(filepath.Dir(name))
+	if !ok {
+		root = filepath.Dir(name)
+	}
+	return load(name, root, formats)
+}
+
+func load(name, root string, formats []string) (*Config, error) {
+	data, err := readFile(name, root, maxSize)
+	if err != nil {
+		return nil, fmt.Errorf("read configuration %s: %w", name, err)
+	}
+	c, err := parse(&parser{name: name, root: root, data: data, formats: formats})
 	if err != nil {
 		return nil, err
 	}
@@ -105,79 +173,27 @@ func Read(name string, formats []string) (*Config, error) {
 	return c, err
 }
 
-// Parse reads data, which name is the name of for errors.
+// Parse reads data, the file name that the user has named. It opens nothing.
 func Parse(name string, data []byte, formats []string) (*Config, error) {
-	p := parser{name: name, formats: formats}
-	var doc yaml.Node
-	if err := yaml.Unmarshal(data, &doc); err != nil {
-		return nil, p.syntax(err)
-	}
+	return parse(&parser{name: name, data: data, formats: formats})
+}
+
+func parse(p *parser) (*Config, error) {
 	c := &Config{}
-	if len(doc.Content) == 0 {
+	n, err := p.document()
+	if err != nil {
+		return nil, err
+	}
+	if n == nil {
 		return c, nil
 	}
-	err := p.mapping(doc.Content[0], "the file", func(key, value *yaml.Node) error {
-		if key.Value != "formats" {
-			return p.errorf(key, "%q is no setting; the settings are: formats", key.Value)
-		}
-		return p.mapping(value, "formats", func(key, value *yaml.Node) error {
-			f, err := p.format(key, value)
-			c.Formats = append(c.Formats, f)
-			return err
-		})
-	})
-	if err != nil {
+	if err := read(p, n, "the file", settings, c); err != nil {
 		return nil, err
 	}
 	return c, nil
 }
 
-type parser struct {
-	name    string
-	formats []string
-}
-
-func (p parser) errorf(n *yaml.Node, format string, args ...any) error {
-	return &Error{Path: p.name, Line: n.Line, Column: n.Column, Message: fmt.Sprintf(format, args...)}
-}
-
-// syntax is an error of the YAML library with its line as a field.
-func (p parser) syntax(err error) error {
-	message := strings.TrimPrefix(err.Error(), "yaml: ")
-	line := 1
-	if rest, ok := strings.CutPrefix(message, "line "); ok {
-		if n, m, ok := strings.Cut(rest, ": "); ok {
-			if k, err := strconv.Atoi(n); err == nil {
-				line, message = k, m
-			}
-		}
-	}
-	return &Error{Path: p.name, Line: line, Column: 1, Message: message}
-}
-
-// mapping calls each for the keys of a mapping, which may stand once.
-func (p parser) mapping(n *yaml.Node, what string, each func(key, value *yaml.Node) error) error {
-	if n.Kind != yaml.MappingNode {
-		return p.errorf(n, "%s has to be a mapping", what)
-	}
-	seen := map[string]bool{}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		key, value := n.Content[i], n.Content[i+1]
-		if key.Kind != yaml.ScalarNode {
-			return p.errorf(key, "a key of %s has to be a text", what)
-		}
-		if seen[key.Value] {
-			return p.errorf(key, "%q stands twice in %s", key.Value, what)
-		}
-		seen[key.Value] = true
-		if err := each(key, value); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (p parser) format(key, value *yaml.Node) (Format, error) {
+func (p *parser) format(key, value *yaml.Node) (Format, error) {
 	f := Format{Glob: key.Value, Name: value.Value}
 	if f.Glob == "" || !doublestar.ValidatePattern(f.Glob) {
 		return f, p.errorf(key, "%q is no glob", f.Glob)

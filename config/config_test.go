@@ -101,17 +101,3 @@ func TestFind(t *testing.T) {
 		t.Errorf("Find = %q, %v", got, err)
 	}
 }
-
-func FuzzParse(f *testing.F) {
-	f.Add([]byte("formats:\n  a: compose\n"))
-	f.Add([]byte("formats: {a: [b], ? c : d}\n"))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		c, err := Parse("x", data, formats)
-		if (c == nil) == (err == nil) {
-			t.Fatalf("config %v, error %v", c, err)
-		}
-		if err != nil && strings.Contains(err.Error(), ":0:") {
-			t.Fatalf("no place in %q", err)
-		}
-	})
-}

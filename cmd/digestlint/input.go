@@ -28,21 +28,17 @@ func (in *input) flags(cmd *cobra.Command) {
 
 // settings reads the configuration that the flags ask for.
 func (in *input) settings() (*config.Config, error) {
-	name := in.config
-	if in.noConfig {
-		return &config.Config{}, nil
-	}
-	if name == "" {
-		var err error
-		if name, err = config.Find("."); err != nil || name == "" {
-			return &config.Config{}, err
-		}
-	}
 	var formats []string
 	for _, f := range parsers.Formats() {
 		formats = append(formats, f.Name)
 	}
-	return config.Read(name, formats)
+	switch {
+	case in.noConfig:
+		return &config.Config{}, nil
+	case in.config != "":
+		return config.Read(in.config, formats)
+	}
+	return config.Nearest(".", formats)
 }
 
 // options are the run that the flags and arguments ask for.
