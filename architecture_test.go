@@ -168,7 +168,7 @@ func TestOffline(t *testing.T) {
 }
 
 func TestKyamlIsOnlyRead(t *testing.T) {
-	files, err := filepath.Glob("[pc]*/*.go") // parsers and config
+	files, err := filepath.Glob("[pcd]*/*.go") // parsers, config, digests
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no parsers: %v", err)
 	}

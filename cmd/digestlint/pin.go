@@ -3,19 +3,16 @@ package main
 import (
 	"bufio"
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/digestlint/digestlint/image"
 	"github.com/digestlint/digestlint/lint"
 	"github.com/digestlint/digestlint/registry"
 	"github.com/digestlint/digestlint/report"
@@ -181,50 +178,4 @@ func tally(counts map[string]int) string {
 		names[i] = fmt.Sprintf("%d %s", counts[name], report.Visible(name))
 	}
 	return strings.Join(names, ", ")
-}
-
-// fromFile resolves from lines "REFERENCE DIGEST"; blank lines and lines that
-// start with "#" are left out.
-func fromFile(name string) (func(context.Context, image.Reference) (lint.Resolution, error), error) {
-	data, err := os.ReadFile(name)
-	if err != nil {
-		return nil, fmt.Errorf("read digests: %w", err)
-	}
-	known := map[string]string{}
-	for i, line := range strings.Split(string(data), "\n") {
-		fields := strings.Fields(line)
-		if len(fields) == 0 || strings.HasPrefix(fields[0], "#") {
-			continue
-		}
-		if len(fields) != 2 {
-			return nil, fmt.Errorf("%s:%d:1: a line is REFERENCE DIGEST, not %q", name, i+1, strings.TrimSpace(line))
-		}
-		ref, err := image.Parse(fields[0])
-		if err != nil {
-			return nil, fmt.Errorf("%s:%d:1: %q: %w", name, i+1, fields[0], err)
-		}
-		if !image.ValidDigest(fields[1]) {
-			return nil, fmt.Errorf("%s:%d:%d: %q is not a digest", name, i+1, strings.Index(line, fields[1])+1, fields[1])
-		}
-		ref.Digest = ""
-		if old, ok := known[ref.Canonical()]; ok && old != fields[1] {
-			return nil, fmt.Errorf("%s:%d:1: %s has two digests", name, i+1, fields[0])
-		}
-		known[ref.Canonical()] = fields[1]
-	}
-	return func(_ context.Context, ref image.Reference) (lint.Resolution, error) {
-		tag := ref
-		tag.Digest = ""
-		digest, ok := known[tag.Canonical()]
-		if !ok {
-			if ref.Digest != "" {
-				return lint.Resolution{Digest: ref.Digest}, nil
-			}
-			return lint.Resolution{}, fmt.Errorf("%s does not list it", name)
-		}
-		if err := resolve.Refuse(digest, name+" gives it"); err != nil {
-			return lint.Resolution{}, err
-		}
-		return lint.Resolution{Digest: digest}, nil
-	}, nil
 }
