@@ -9,9 +9,9 @@
 // one to its token server for each repository where the registry uses tokens
 // (their scope is a repository), and the HEAD itself.
 //
-// The digest of a HEAD is what the registry says it is. [Client.Children] reads
-// the manifest of a digest and so proves it; callers that write a digest down
-// and want the proof ask for both.
+// The digest of a HEAD, which [Client.Resolve] gives, is what the registry says
+// it is. [Client.Read] reads the manifest and so proves its digest; callers
+// that write a digest down ask for that.
 //
 // Every error of this package is an [*Error]. Neither it nor what it wraps
 // holds credentials, tokens, headers, addresses with a query or text that a
@@ -67,6 +67,11 @@ type Options struct {
 
 // Registry are the settings of one registry, or of one mirror.
 type Registry struct {
+	// Mirrors are asked in this order before the registry itself. Each is
+	// "host[:port][/path]"; the path stands before that of each repository.
+	// The settings and credentials of a mirror are those of its own host. Any
+	// failure there, a missing image included, leads on to the next.
+	Mirrors []string
 	// Insecure registries may be spoken to over plain HTTP where HTTPS fails.
 	// Loopback addresses always may.
 	Insecure bool
@@ -79,10 +84,15 @@ type Client struct {
 	settings map[string]Registry
 	wire     *wire
 
+	mirrors map[string][]source // by canonical host
+
 	registries   memo[*endpoint]   // by canonical host
 	repositories memo[*repository] // by canonical name
 	manifests    memo[Manifest]    // by canonical name with tag or digest
-	children     memo[[]Child]     // by canonical name with digest
+	images       memo[Image]       // by canonical name with tag or digest
+
+	hubTags   memo[hubTag] // by canonical name with tag
+	hubHealth health
 }
 
 // New makes a Client. It sends nothing.
@@ -91,12 +101,15 @@ func New(o Options) *Client {
 		keychain: o.Keychain,
 		settings: make(map[string]Registry),
 		wire:     newWire(o),
+		mirrors:  make(map[string][]source),
 	}
 	if c.keychain == nil {
 		c.keychain = authn.DefaultKeychain
 	}
 	for host, settings := range o.Registries {
-		c.settings[strings.ToLower(host)] = settings
+		host = strings.ToLower(host)
+		c.settings[host] = settings
+		c.mirrors[host] = newMirrors(settings.Mirrors)
 	}
 	return c
 }
@@ -120,7 +133,8 @@ type Manifest struct {
 //
 // It sends one HEAD request. Only where the answer lacks a valid digest or the
 // type of a manifest does it read the manifest and compute the digest; a
-// registry that then contradicts itself is an error.
+// registry that then contradicts itself is an error. What [Client.Read] has
+// found is not asked again.
 func (c *Client) Resolve(ctx context.Context, ref image.Reference) (Manifest, error) {
 	if err := checkReference(ref); err != nil {
 		return Manifest{}, newError("resolve", ref, err)
@@ -128,11 +142,12 @@ func (c *Client) Resolve(ctx context.Context, ref image.Reference) (Manifest, er
 	identifier := identify(ref)
 	key := ref.Name() + " " + identifier
 	m, err := c.manifests.do(ctx, key, func(ctx context.Context) (Manifest, error) {
-		r, err := c.repository(ctx, ref)
-		if err != nil {
-			return Manifest{}, err
+		if read, ok := c.images.known(key); ok {
+			return read.Manifest, nil
 		}
-		return r.resolve(ctx, identifier)
+		return try(ctx, c, ref, func(ctx context.Context, r *repository) (Manifest, error) {
+			return r.resolve(ctx, identifier)
+		})
 	})
 	if err != nil {
 		return Manifest{}, newError("resolve", ref, err)
@@ -189,33 +204,7 @@ type Child struct {
 	Size      int64    // bytes, as the parent says
 }
 
-// Children reads the manifest digest in the repository of ref, proves that its
-// bytes hash to digest, and gives what it names, in its order: the manifests
-// of an index, or the configuration of a single image. The caller must not
-// change the slice. Docker Hub counts the request as a pull.
-func (c *Client) Children(ctx context.Context, ref image.Reference, digest string) ([]Child, error) {
-	asked := image.Reference{Registry: ref.Registry, Repository: ref.Repository, Digest: digest}
-	if err := checkReference(asked); err != nil {
-		return nil, newError("read", asked, err)
-	}
-	if digest == "" {
-		return nil, newError("read", asked, &failure{kind: Invalid, text: "no digest"})
-	}
-	key := asked.Name() + " " + digest
-	children, err := c.children.do(ctx, key, func(ctx context.Context) ([]Child, error) {
-		r, err := c.repository(ctx, asked)
-		if err != nil {
-			return nil, err
-		}
-		return r.children(ctx, digest)
-	})
-	if err != nil {
-		return nil, newError("read", asked, err)
-	}
-	return children, nil
-}
-
-// Image is a manifest whose bytes have been read, and what it names.
+// Image is a manifest and what it names.
 type Image struct {
 	Manifest
 	// Children are in the order of the manifest. The caller must not change
@@ -225,17 +214,65 @@ type Image struct {
 
 // Read gives the manifest that ref stands for now, like [Client.Resolve], and
 // what it names. The digest is proven: the bytes that the registry sends hash
-// to it.
+// to it. That takes one GET request.
+//
+// Docker Hub counts that request as a pull and allows few of them
+// (https://docs.docker.com/docker-hub/usage/pulls/). A tag there is asked for
+// with HEAD, and its digest and children are compared with those in Docker
+// Hub's public API; only where the API does not bear them out is the manifest
+// read. Children that come from the API lack type and size, and a single image
+// has none.
 func (c *Client) Read(ctx context.Context, ref image.Reference) (Image, error) {
-	m, err := c.Resolve(ctx, ref)
-	if err != nil {
-		return Image{}, err
+	if err := checkReference(ref); err != nil {
+		return Image{}, newError("resolve", ref, err)
 	}
-	children, err := c.Children(ctx, ref, m.Digest)
+	read, err := c.read(ctx, ref, identify(ref))
 	if err != nil {
-		return Image{}, err
+		return Image{}, newError("resolve", ref, err)
 	}
-	return Image{Manifest: m, Children: children}, nil
+	return read, nil
+}
+
+// Children gives what the manifest digest in the repository of ref names, in
+// its order: the manifests of an index, or the configuration of a single
+// image. The caller must not change the slice. Unless [Client.Read] has met
+// the digest, its bytes are read and proven; Docker Hub counts that as a pull.
+func (c *Client) Children(ctx context.Context, ref image.Reference, digest string) ([]Child, error) {
+	asked := image.Reference{Registry: ref.Registry, Repository: ref.Repository, Digest: digest}
+	if err := checkReference(asked); err != nil {
+		return nil, newError("read", asked, err)
+	}
+	if digest == "" {
+		return nil, newError("read", asked, &failure{kind: Invalid, text: "no digest"})
+	}
+	read, err := c.read(ctx, asked, digest)
+	if err != nil {
+		return nil, newError("read", asked, err)
+	}
+	return read.Children, nil
+}
+
+// read gives the manifest of identifier, a tag or a digest in the repository
+// of ref.
+func (c *Client) read(ctx context.Context, ref image.Reference, identifier string) (Image, error) {
+	key := ref.Name() + " " + identifier
+	read, err := c.images.do(ctx, key, func(ctx context.Context) (Image, error) {
+		return try(ctx, c, ref, func(ctx context.Context, r *repository) (Image, error) {
+			if r.hub && !image.ValidDigest(identifier) {
+				return c.readHub(ctx, r, ref, identifier)
+			}
+			// What has been resolved before stays what it is for the whole
+			// run, also if the tag has moved since.
+			if m, ok := c.manifests.known(key); ok {
+				return r.read(ctx, m.Digest, "")
+			}
+			return r.read(ctx, identifier, "")
+		})
+	})
+	if err == nil && len(read.Children) > 0 {
+		c.images.learn(ref.Name()+" "+read.Digest, read)
+	}
+	return read, err
 }
 
 // checkReference refuses a reference that did not come out of [image.Parse]

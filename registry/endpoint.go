@@ -13,8 +13,6 @@ import (
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
-
-	"github.com/digestlint/digestlint/image"
 )
 
 // dockerHub is the canonical host of Docker Hub's references. Its requests go
@@ -39,6 +37,7 @@ type repository struct {
 	client    *http.Client
 	address   string // of the manifests, up to and with the last slash
 	anonymous bool
+	hub       bool // of Docker Hub itself, not of a mirror
 }
 
 // endpoint gives the registry of the canonical host.
@@ -111,14 +110,14 @@ func findCredentials(ctx context.Context, keychain authn.Keychain, registry name
 	}
 }
 
-// repository gives the repository of ref.
-func (c *Client) repository(ctx context.Context, ref image.Reference) (*repository, error) {
-	return c.repositories.do(ctx, ref.Name(), func(ctx context.Context) (*repository, error) {
-		e, err := c.endpoint(ctx, ref.Host())
+// repository gives the repository with the path at the canonical host.
+func (c *Client) repository(ctx context.Context, host, path string) (*repository, error) {
+	return c.repositories.do(ctx, host+"/"+path, func(ctx context.Context) (*repository, error) {
+		e, err := c.endpoint(ctx, host)
 		if err != nil {
 			return nil, err
 		}
-		rt, err := e.authorised(ctx, ref.Path())
+		rt, err := e.authorised(ctx, path)
 		if err != nil {
 			return nil, noteCredentials(err, e.anonymous())
 		}
@@ -128,8 +127,9 @@ func (c *Client) repository(ctx context.Context, ref image.Reference) (*reposito
 		}
 		return &repository{
 			client:    &http.Client{Transport: rt, CheckRedirect: checkRedirects},
-			address:   scheme + "://" + e.registry.RegistryStr() + "/v2/" + ref.Path() + "/manifests/",
+			address:   scheme + "://" + e.registry.RegistryStr() + "/v2/" + path + "/manifests/",
 			anonymous: e.anonymous(),
+			hub:       host == dockerHub,
 		}, nil
 	})
 }

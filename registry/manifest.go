@@ -46,60 +46,34 @@ func (r *repository) resolve(ctx context.Context, identifier string) (Manifest, 
 		}
 		return Manifest{Digest: said, MediaType: string(kind), Index: kind.IsIndex(), Size: max(head.length, 0)}, nil
 	}
-	return r.compute(ctx, identifier, said)
+	read, err := r.read(ctx, identifier, said)
+	return read.Manifest, err
 }
 
-// compute reads the manifest of identifier and hashes it. Said is the digest
-// that a HEAD has told, or empty.
-func (r *repository) compute(ctx context.Context, identifier, said string) (Manifest, error) {
+// read reads the manifest of identifier, a tag or a digest, and hashes it. Said
+// is the digest that a HEAD has told, or empty. Whatever claims to be the
+// digest of the bytes must be.
+func (r *repository) read(ctx context.Context, identifier, said string) (Image, error) {
 	get, err := r.ask(ctx, http.MethodGet, identifier)
 	if err != nil {
-		return Manifest{}, err
+		return Image{}, err
 	}
 	doc, err := get.parse()
 	if err != nil {
-		return Manifest{}, err
+		return Image{}, err
 	}
 	digest := hash("sha256", get.body)
-	for _, claim := range []string{said, get.digest()} {
-		if claim == "" {
+	for _, claim := range []string{said, get.digest(), identifier} {
+		if !image.ValidDigest(claim) {
 			continue
 		}
 		digest = hash(algorithm(claim), get.body)
 		if err := sameDigest(claim, digest); err != nil {
-			return Manifest{}, err
+			return Image{}, err
 		}
 	}
-	if image.ValidDigest(identifier) {
-		digest = hash(algorithm(identifier), get.body)
-		if err := sameDigest(identifier, digest); err != nil {
-			return Manifest{}, err
-		}
-	}
-	return Manifest{Digest: digest, MediaType: string(doc.MediaType), Index: doc.MediaType.IsIndex(), Size: int64(len(get.body))}, nil
-}
-
-// children reads the manifest with the digest.
-func (r *repository) children(ctx context.Context, digest string) ([]Child, error) {
-	get, err := r.ask(ctx, http.MethodGet, digest)
-	if err != nil {
-		return nil, err
-	}
-	if err := sameDigest(digest, hash(algorithm(digest), get.body)); err != nil {
-		return nil, err
-	}
-	doc, err := get.parse()
-	if err != nil {
-		return nil, err
-	}
-	if !doc.MediaType.IsIndex() {
-		return []Child{doc.Config.child(ChildConfig)}, nil
-	}
-	children := make([]Child, len(doc.Manifests))
-	for i, d := range doc.Manifests {
-		children[i] = d.child(ChildManifest)
-	}
-	return children, nil
+	m := Manifest{Digest: digest, MediaType: string(doc.MediaType), Index: doc.MediaType.IsIndex(), Size: int64(len(get.body))}
+	return Image{Manifest: m, Children: doc.children()}, nil
 }
 
 // mediaType is the type of an answer without parameters, empty where none is
@@ -199,6 +173,18 @@ func (d *document) check() error {
 		return nil
 	}
 	return errNoManifest()
+}
+
+// children are what d names, in its order. It has been checked.
+func (d *document) children() []Child {
+	if !d.MediaType.IsIndex() {
+		return []Child{d.Config.child(ChildConfig)}
+	}
+	children := make([]Child, len(d.Manifests))
+	for i, m := range d.Manifests {
+		children[i] = m.child(ChildManifest)
+	}
+	return children
 }
 
 func errNoManifest() error {

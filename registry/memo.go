@@ -49,6 +49,33 @@ func (m *memo[V]) do(ctx context.Context, key string, find func(context.Context)
 	}
 }
 
+// known is the value of key if it has been found.
+func (m *memo[V]) known(key string) (V, bool) {
+	m.mu.Lock()
+	c, ok := m.calls[key]
+	m.mu.Unlock()
+	if ok {
+		select {
+		case <-c.done:
+			if c.err == nil {
+				return c.value, true
+			}
+		default:
+		}
+	}
+	var none V
+	return none, false
+}
+
+// learn remembers the value of key, found on the way to something else, unless
+// somebody has asked for it before.
+func (m *memo[V]) learn(key string, value V) {
+	if c, mine := m.claim(key); mine {
+		c.value = value
+		close(c.done)
+	}
+}
+
 // claim gives the call of key, and whether the caller is the one to make it.
 func (m *memo[V]) claim(key string) (c *call[V], mine bool) {
 	m.mu.Lock()
