@@ -39,6 +39,7 @@ func TestMain(m *testing.M) {
 //	registry            start a registry on loopback, named by $REGISTRY
 //	requests N          the registry was asked for manifests N times so far
 //	same A B            two files hold the same bytes
+//	gitea FOLDER        start what multi-gitter needs of Gitea, named by $GITEA
 func TestScripts(t *testing.T) {
 	root, err := filepath.Abs("../..")
 	if err != nil {
@@ -67,6 +68,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"status":   status,
 			"registry": startRegistry,
+			"gitea":    startGitea,
 			"requests": requests,
 			"same":     same,
 		},
