@@ -46,12 +46,12 @@ func TestCancelHandshake(t *testing.T) {
 }
 
 func TestCancelBackOff(t *testing.T) {
-	s := serve(t, bad(forever, status(429, "86400")))
+	s := serve(t, bad(always, status(429, "86400")))
 	c, _ := newClient(Options{MaxWait: 48 * time.Hour})
 	started := make(chan struct{}, 1)
-	c.wire.sleep = func(ctx context.Context, d time.Duration) error {
+	c.wire.sleep = func(ctx context.Context, d time.Duration, wake <-chan struct{}) error {
 		started <- struct{}{}
-		return sleep(ctx, d)
+		return sleep(ctx, d, wake)
 	}
 	resolveUntil(t, c, s.host()+"/app:1", started)
 }
@@ -228,7 +228,7 @@ func TestConcurrency(t *testing.T) {
 func TestSleep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
-		if err := sleep(context.Background(), time.Hour); err != nil {
+		if err := sleep(context.Background(), time.Hour, nil); err != nil {
 			t.Error(err)
 		}
 		if got := time.Since(start); got != time.Hour {
@@ -237,7 +237,7 @@ func TestSleep(t *testing.T) {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		start = time.Now()
-		if err := sleep(ctx, time.Hour); !errors.Is(err, context.DeadlineExceeded) {
+		if err := sleep(ctx, time.Hour, nil); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("error is %v", err)
 		}
 		if got := time.Since(start); got != time.Minute {

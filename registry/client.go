@@ -41,7 +41,9 @@ type Options struct {
 	// whole.
 	Keychain authn.Keychain
 	// Transport sends the requests. By default it is one that honours the
-	// proxy variables of the environment.
+	// proxy variables of the environment. One of the caller knows nothing of
+	// RootCAs and sees addresses only after Allowed has judged how they are
+	// written, not where names lead.
 	Transport http.RoundTripper
 	// RootCAs are the certificate authorities of the default Transport,
 	// those of the system where it is nil.
@@ -50,8 +52,25 @@ type Options struct {
 	// answers at a time; by default 8, and 4 at Docker Hub.
 	Concurrency int
 	// Registries are the settings of single registries, by canonical host:
-	// "docker.io", "registry.example:5000".
+	// "docker.io", "registry.example:5000". They are for requests to that host
+	// alone, whose token server may be another; those of "docker.io" are for
+	// all hosts that serve it.
 	Registries map[string]Registry
+	// Allowed, if not nil, are the registries that may be asked, by canonical
+	// host: "docker.io", "registry.example:5000". A leading "*." stands for
+	// one or more labels: "*.pkg.dev". Others are an error of the kind
+	// [NotAllowed], and nothing is sent.
+	//
+	// Nor is anything sent to an address that is not a public one, loopback,
+	// private and link-local addresses above all, wherever it comes from: a
+	// token server, a redirect, a name that leads there. Hosts that are listed
+	// without a wildcard may have any address, and so may mirrors of allowed
+	// registries. Behind a proxy, which looks names up itself, addresses are
+	// judged as they are written.
+	//
+	// Nil allows everything. It is for files that a person has chosen to
+	// trust.
+	Allowed []string
 	// Timeout is for one request with its answer, the body included; by
 	// default 20 seconds.
 	Timeout time.Duration
@@ -59,7 +78,8 @@ type Options struct {
 	// pass; by default 3. A negative number is none.
 	Retries int
 	// MaxWait is the longest pause before a request is sent again; by default
-	// one minute. A registry that asks for more is given up.
+	// two minutes, since many limits are for one. A registry that asks for
+	// more is given up.
 	MaxWait time.Duration
 	// UserAgent is by default "digestlint".
 	UserAgent string
@@ -75,6 +95,15 @@ type Registry struct {
 	// Insecure registries may be spoken to over plain HTTP where HTTPS fails.
 	// Loopback addresses always may.
 	Insecure bool
+	// RootCAs are the certificate authorities of this host, in place of those
+	// of [Options.RootCAs].
+	RootCAs *x509.CertPool
+	// Concurrency is how many requests the host answers at a time; by default
+	// as in [Options.Concurrency].
+	Concurrency int
+	// Rate is how many requests a second are sent at most, evenly spaced. The
+	// default is no limit, and 20 for all hosts of Docker Hub together.
+	Rate float64
 }
 
 // Client asks registries and remembers what they answer. Its methods may be
@@ -136,7 +165,7 @@ type Manifest struct {
 // registry that then contradicts itself is an error. What [Client.Read] has
 // found is not asked again.
 func (c *Client) Resolve(ctx context.Context, ref image.Reference) (Manifest, error) {
-	if err := checkReference(ref); err != nil {
+	if err := c.check(ref); err != nil {
 		return Manifest{}, newError("resolve", ref, err)
 	}
 	identifier := identify(ref)
@@ -223,7 +252,7 @@ type Image struct {
 // read. Children that come from the API lack type and size, and a single image
 // has none.
 func (c *Client) Read(ctx context.Context, ref image.Reference) (Image, error) {
-	if err := checkReference(ref); err != nil {
+	if err := c.check(ref); err != nil {
 		return Image{}, newError("resolve", ref, err)
 	}
 	read, err := c.read(ctx, ref, identify(ref))
@@ -239,7 +268,7 @@ func (c *Client) Read(ctx context.Context, ref image.Reference) (Image, error) {
 // the digest, its bytes are read and proven; Docker Hub counts that as a pull.
 func (c *Client) Children(ctx context.Context, ref image.Reference, digest string) ([]Child, error) {
 	asked := image.Reference{Registry: ref.Registry, Repository: ref.Repository, Digest: digest}
-	if err := checkReference(asked); err != nil {
+	if err := c.check(asked); err != nil {
 		return nil, newError("read", asked, err)
 	}
 	if digest == "" {
@@ -273,6 +302,14 @@ func (c *Client) read(ctx context.Context, ref image.Reference, identifier strin
 		c.images.learn(ref.Name()+" "+read.Digest, read)
 	}
 	return read, err
+}
+
+// check refuses a reference that must not be asked for.
+func (c *Client) check(ref image.Reference) error {
+	if err := checkReference(ref); err != nil {
+		return err
+	}
+	return c.wire.guard.registry(ref.Host())
 }
 
 // checkReference refuses a reference that did not come out of [image.Parse]

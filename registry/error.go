@@ -40,10 +40,12 @@ const (
 	Credentials
 	// Canceled is a context that ended; [errors.Is] finds its error.
 	Canceled
+	// NotAllowed is a host that [Options.Allowed] keeps from being asked.
+	NotAllowed
 )
 
 func (k Kind) String() string {
-	return [...]string{"invalid", "unauthorized", "not found", "rate limited", "unreachable", "timeout", "server", "credentials", "canceled"}[k]
+	return [...]string{"invalid", "unauthorized", "not found", "rate limited", "unreachable", "timeout", "server", "credentials", "canceled", "not allowed"}[k]
 }
 
 // Error is a question to a registry that got no answer.
@@ -83,6 +85,8 @@ func (e *Error) Hint() string {
 		return "check the name of the registry, the network and the proxy variables"
 	case Timeout, Server:
 		return "try again later"
+	case NotAllowed:
+		return "if it is meant to be asked, allow it: `--allow-registry " + e.Registry + "`"
 	case Credentials:
 		return "`" + e.login() + "` shows what is wrong with the credential file or helper"
 	}
@@ -135,6 +139,7 @@ func explain(err error) *failure {
 	var status *transport.Error
 	var dns *net.DNSError
 	var op *net.OpError
+	var network net.Error
 	var cert *tls.CertificateVerificationError
 	switch {
 	case errors.As(err, &cert):
@@ -151,6 +156,8 @@ func explain(err error) *failure {
 		return &failure{kind: Unreachable, text: dns.Error()}
 	case errors.As(err, &op):
 		return &failure{kind: Unreachable, text: op.Error()}
+	case errors.As(err, &network) && network.Timeout(): // of a TLS handshake
+		return &failure{kind: Timeout, text: "the host did not answer in time"}
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return &failure{kind: Unreachable, text: "the connection broke before the answer was complete"}
 	case errors.Is(err, http.ErrSchemeMismatch):

@@ -40,29 +40,40 @@ func (k *keys) Resolve(r authn.Resource) (authn.Authenticator, error) {
 	return authn.Anonymous, nil
 }
 
-// naps records the pauses of a client in place of making them.
+// naps records the pauses of a client in place of making them, and has a clock
+// that goes on by them alone.
 type naps struct {
 	mu    sync.Mutex
 	taken []time.Duration
+	clock time.Time
 }
 
-func (n *naps) sleep(ctx context.Context, d time.Duration) error {
+func (n *naps) sleep(ctx context.Context, d time.Duration, _ <-chan struct{}) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.taken = append(n.taken, d)
+	n.clock = n.clock.Add(d)
 	return ctx.Err()
 }
 
-// newClient is a client that never waits, has no jitter, and has no
-// credentials unless o says so.
+func (n *naps) now() time.Time {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.clock
+}
+
+// newClient is a client that never waits, has no jitter, spaces no requests
+// and has no credentials unless o says so.
 func newClient(o Options) (*Client, *naps) {
 	if o.Keychain == nil {
 		o.Keychain = &keys{}
 	}
-	n := &naps{}
+	n := &naps{clock: time.Now()}
 	c := New(o)
 	c.wire.sleep = n.sleep
+	c.wire.now = n.now
 	c.wire.jitter = func() float64 { return 0 }
+	c.wire.hubRate = 0
 	return c, n
 }
 

@@ -144,7 +144,7 @@ func (t hubTag) witness(m Manifest) ([]Child, bool) {
 // Docker Hub's record has is one that was pushed just now, and not known
 // either. A reference without a tag has no such time if it has a digest.
 func (c *Client) Pushed(ctx context.Context, ref image.Reference) (time.Time, error) {
-	if err := checkReference(ref); err != nil {
+	if err := c.check(ref); err != nil {
 		return time.Time{}, newError("date", ref, err)
 	}
 	tag := identify(ref)

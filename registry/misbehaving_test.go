@@ -71,7 +71,7 @@ func bad(n int, h http.HandlerFunc) http.Handler {
 	})
 }
 
-const forever = 1000
+const always = 1000
 
 func status(code int, retryAfter string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
@@ -109,27 +109,27 @@ func TestRepeat(t *testing.T) {
 		{"429 with a date in the past", 1, status(429, date(-time.Hour)), Options{}, seconds(0.5), 0, ""},
 		{"429 with nonsense", 1, status(429, "soon"), Options{}, seconds(0.5), 0, ""},
 		{"429 with a negative number", 1, status(429, "-5"), Options{}, seconds(0.5), 0, ""},
-		{"429 with too long a pause", 1, status(429, "3600"), Options{}, nil, RateLimited, "429 Too Many Requests"},
+		{"429 with too long a pause", 1, status(429, "3600"), Options{}, nil, RateLimited, "429 Too Many Requests, with a pause of 1h0m0s asked for"},
 		{"429 with a long pause allowed", 1, status(429, "3600"), Options{MaxWait: 2 * time.Hour}, seconds(3600), 0, ""},
-		{"429 forever", forever, status(429, ""), Options{}, seconds(0.5, 1, 2), RateLimited, "429 Too Many Requests"},
-		{"500 forever", forever, status(500, ""), Options{}, seconds(0.5, 1, 2), Server, "500 Internal Server Error"},
-		{"500 forever, five repetitions", forever, status(500, ""), Options{Retries: 5, MaxWait: 4 * time.Second}, seconds(0.5, 1, 2, 2, 2), Server, "500 Internal Server Error"},
-		{"500 forever, no repetition", forever, status(500, ""), Options{Retries: -1}, nil, Server, "500 Internal Server Error"},
+		{"429 forever", always, status(429, ""), Options{}, seconds(0.5, 1, 2), RateLimited, "429 Too Many Requests"},
+		{"500 forever", always, status(500, ""), Options{}, seconds(0.5, 1, 2), Server, "500 Internal Server Error"},
+		{"500 always, five repetitions", always, status(500, ""), Options{Retries: 5, MaxWait: 4 * time.Second}, seconds(0.5, 1, 2, 2, 2), Server, "500 Internal Server Error"},
+		{"500 always, no repetition", always, status(500, ""), Options{Retries: -1}, nil, Server, "500 Internal Server Error"},
 		{"502 twice", 2, status(502, ""), Options{}, seconds(0.5, 1), 0, ""},
 		{"503 with seconds", 1, status(503, "3"), Options{}, seconds(3), 0, ""},
 		{"504 thrice", 3, status(504, ""), Options{}, seconds(0.5, 1, 2), 0, ""},
-		{"501", forever, status(501, ""), Options{}, nil, Server, "501 Not Implemented"},
-		{"599", forever, status(599, ""), Options{}, nil, Server, "status 599"},
-		{"400", forever, status(400, ""), Options{}, nil, Invalid, "400 Bad Request"},
-		{"204", forever, status(204, ""), Options{}, nil, Invalid, "204 No Content"},
-		{"401", forever, status(401, ""), Options{}, nil, Unauthorized, "401 Unauthorized"},
-		{"403", forever, status(403, ""), Options{}, nil, Unauthorized, "403 Forbidden"},
-		{"dropped forever", forever, drop, Options{}, seconds(0.5, 1, 2), Unreachable, "the connection broke before the answer was complete"},
+		{"501", always, status(501, ""), Options{}, nil, Server, "501 Not Implemented"},
+		{"599", always, status(599, ""), Options{}, nil, Server, "status 599"},
+		{"400", always, status(400, ""), Options{}, nil, Invalid, "400 Bad Request"},
+		{"204", always, status(204, ""), Options{}, nil, Invalid, "204 No Content"},
+		{"401", always, status(401, ""), Options{}, nil, Unauthorized, "401 Unauthorized"},
+		{"403", always, status(403, ""), Options{}, nil, Unauthorized, "403 Forbidden"},
+		{"dropped forever", always, drop, Options{}, seconds(0.5, 1, 2), Unreachable, "the connection broke before the answer was complete"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := serve(t, bad(test.times, test.h))
 			c, naps := newClient(test.options)
-			c.wire.now = func() time.Time { return now }
+			naps.clock = now
 			got, err := c.Resolve(context.Background(), parse(t, "%s/app:1", s.host()))
 			if test.text == "" {
 				if err != nil {
@@ -168,7 +168,7 @@ func TestRepeatHandshake(t *testing.T) {
 		"/v2/":   "503 Service Unavailable at its API root",
 		"/token": "503 Service Unavailable from its token server",
 	} {
-		for _, failures := range []int{1, forever} {
+		for _, failures := range []int{1, always} {
 			tokens := &tokenRegistry{}
 			s := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if r.URL.Path == path && failures > 0 {
@@ -202,7 +202,7 @@ func TestRepeatHandshake(t *testing.T) {
 
 // A host that has answered 429 to the end is left alone.
 func TestRateLimitedHost(t *testing.T) {
-	s := serve(t, bad(forever, status(429, "1")))
+	s := serve(t, bad(always, status(429, "1")))
 	c, _ := newClient(Options{})
 	_, err := c.Resolve(context.Background(), parse(t, "%s/app:1", s.host()))
 	e := asError(t, err, RateLimited)
@@ -216,7 +216,7 @@ func TestRateLimitedHost(t *testing.T) {
 		t.Errorf("%d more requests", n)
 	}
 	// Another failing status says nothing about the next reference.
-	s = serve(t, bad(forever, status(500, "")))
+	s = serve(t, bad(always, status(500, "")))
 	for i := range 2 {
 		_, err := c.Resolve(context.Background(), parse(t, "%s/app:%d", s.host(), i))
 		asError(t, err, Server)
@@ -464,8 +464,8 @@ func TestProxyRefuses(t *testing.T) {
 	s := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusProxyAuthRequired)
 	}))
-	proxy := newTransport(Options{}).(*http.Transport)
-	proxy.Proxy = http.ProxyURL(&url.URL{Scheme: "http", Host: s.host(), User: url.UserPassword("me", "proxy-password")})
+	address := &url.URL{Scheme: "http", Host: s.host(), User: url.UserPassword("me", "proxy-password")}
+	proxy := newTransport(Options{}, nil, nil, http.ProxyURL(address))
 	c, _ := newClient(Options{Transport: proxy})
 	_, err := c.Resolve(context.Background(), parse(t, "registry.test/app:1"))
 	if e := asError(t, err, Unreachable); !strings.HasSuffix(e.Error(), "the proxy answered 407 Proxy Authentication Required") {
@@ -511,7 +511,7 @@ func TestErrorIsContext(t *testing.T) {
 }
 
 func TestKinds(t *testing.T) {
-	for kind := Invalid; kind <= Canceled; kind++ {
+	for kind := Invalid; kind <= NotAllowed; kind++ {
 		e := &Error{Registry: dockerHub, Kind: kind, Err: errors.New("x")}
 		if kind.String() == "" {
 			t.Errorf("kind %d has no name", kind)

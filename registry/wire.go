@@ -3,7 +3,6 @@ package registry
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -22,11 +21,19 @@ import (
 // Defaults of [Options].
 const (
 	defaultConcurrency = 8
-	hubConcurrency     = 4
 	defaultTimeout     = 20 * time.Second
 	defaultRetries     = 3
-	defaultMaxWait     = time.Minute
+	defaultMaxWait     = 2 * time.Minute
 	defaultUserAgent   = "digestlint"
+)
+
+// Docker Hub refuses an address that sends more than some thousands of
+// requests in a minute, whatever they are for
+// (https://docs.docker.com/docker-hub/usage/#abuse-rate-limit). A pipeline can
+// share its address with others.
+const (
+	hubConcurrency = 4
+	hubRate        = 20 // requests a second
 )
 
 // firstWait is the pause before the first repetition; each further one is
@@ -39,50 +46,54 @@ const firstWait = time.Second
 const maxBody = 8 << 20
 
 // wire sends every request of a client, those of the handshake included, and
-// is the place of all that they have in common: a limit for each host, a
-// timeout, repetition, and a limit for the size of answers. Answers come back
-// read to their end.
+// is the place of all that they have in common: the guard, limits for each
+// host, a timeout, repetition, and a limit for the size of answers. Answers
+// come back read to their end.
 type wire struct {
 	inner       http.RoundTripper
+	guard       *guard
 	agent       string
-	concurrency int // zero is the default, which depends on the host
+	settings    map[string]Registry // by canonical host
+	concurrency int                 // zero is the default, which depends on the host
+	hubRate     float64
 	timeout     time.Duration
 	retries     int
 	maxWait     time.Duration
 
 	// Replaced in tests, which must not wait.
-	sleep  func(context.Context, time.Duration) error
+	sleep  func(ctx context.Context, d time.Duration, wake <-chan struct{}) error
 	now    func() time.Time
 	jitter func() float64 // in [0, 1)
 
+	requests atomic.Int64
+
 	mu    sync.Mutex
 	hosts map[string]*host // by scheme and host
-}
-
-// host is what a wire knows of one host.
-type host struct {
-	slots chan struct{} // holds one element for each request under way
-	// limited is set once the host has answered 429 until the repetitions
-	// were used up. Whatever else is to be asked there would get the same
-	// answer after the same pauses, a thousand times in a large tree.
-	limited atomic.Bool
+	paces map[string]*pace // by canonical host
 }
 
 func newWire(o Options) *wire {
 	w := &wire{
 		inner:       o.Transport,
+		guard:       newGuard(o),
 		agent:       o.UserAgent,
+		settings:    make(map[string]Registry),
 		concurrency: o.Concurrency,
+		hubRate:     hubRate,
 		timeout:     o.Timeout,
-		retries:     o.Retries,
+		retries:     max(o.Retries, 0),
 		maxWait:     o.MaxWait,
 		sleep:       sleep,
 		now:         time.Now,
 		jitter:      rand.Float64,
 		hosts:       make(map[string]*host),
+		paces:       make(map[string]*pace),
+	}
+	for host, settings := range o.Registries {
+		w.settings[strings.ToLower(host)] = settings
 	}
 	if w.inner == nil {
-		w.inner = newTransport(o)
+		w.inner = newTransports(o, w.guard)
 	}
 	if w.agent == "" {
 		w.agent = defaultUserAgent
@@ -90,7 +101,7 @@ func newWire(o Options) *wire {
 	if w.timeout <= 0 {
 		w.timeout = defaultTimeout
 	}
-	if w.retries == 0 {
+	if o.Retries == 0 {
 		w.retries = defaultRetries
 	}
 	if w.maxWait <= 0 {
@@ -99,65 +110,67 @@ func newWire(o Options) *wire {
 	return w
 }
 
-// newTransport is the default of [Options.Transport]. The proxy variables of
-// the environment never apply to loopback addresses.
-func newTransport(o Options) http.RoundTripper {
-	t := &http.Transport{
-		Proxy:               http.ProxyFromEnvironment,
-		DialContext:         (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
-		TLSHandshakeTimeout: 10 * time.Second,
-		IdleConnTimeout:     30 * time.Second,
-		MaxIdleConnsPerHost: max(o.Concurrency, defaultConcurrency),
-		ForceAttemptHTTP2:   true,
-		// A digest is of the bytes as they are stored.
-		DisableCompression:     true,
-		MaxResponseHeaderBytes: 64 << 10,
-		OnProxyConnectResponse: checkProxy,
-	}
-	if o.RootCAs != nil {
-		t.TLSClientConfig = &tls.Config{RootCAs: o.RootCAs}
-	}
-	return t
-}
-
-// checkProxy gives the refusal of a proxy words: the standard library's are
-// what the proxy sent.
-func checkProxy(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Response) error {
-	if resp.StatusCode == http.StatusOK {
-		return nil
-	}
-	return &failure{kind: Unreachable, text: "the proxy answered " + statusText(resp.StatusCode), hint: "check the proxy variables and the proxy's credentials"}
-}
-
 // RoundTrip sends req, again where that can help, and gives the last answer.
-// It holds one of the host's slots all the while, pauses included: a host that
-// wants fewer requests does not get those of others instead.
 func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.Body != nil {
 		defer req.Body.Close() // each attempt sends a copy
 	}
+	if err := w.guard.address(req.URL); err != nil {
+		return nil, err
+	}
 	ctx := req.Context()
 	h := w.host(req.URL)
-	select {
-	case h.slots <- struct{}{}:
-		defer func() { <-h.slots }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	if err := h.enter(ctx); err != nil {
+		return nil, err
 	}
-	for attempt := 0; ; attempt++ {
-		if h.limited.Load() {
-			return nil, &failure{kind: RateLimited, text: "not asked, since the registry kept answering " + statusText(http.StatusTooManyRequests)}
+	defer h.leave()
+	for repetitions := 0; ; {
+		round, err := w.awaitTurn(ctx, h)
+		if err != nil {
+			return nil, err
 		}
 		resp, err := w.send(req)
-		pause, again := w.pause(attempt, resp, err)
-		if !again {
-			if err == nil && resp.StatusCode == http.StatusTooManyRequests {
-				h.limited.Store(true)
-			}
-			return resp, err
+		h.done()
+		next := w.settle(ctx, h, attempt{round: round, repetitions: repetitions, resp: resp, err: err})
+		switch {
+		case next.err != nil:
+			return nil, next.err
+		case !next.again:
+			return resp, nil
+		case next.counts:
+			repetitions++
 		}
-		if err := w.sleep(ctx, pause); err != nil {
-			return nil, err
+		if next.pause > 0 {
+			if err := w.sleep(ctx, next.pause, h.dead); err != nil {
+				return nil, err
+			}
+		}
+	}
+}
+
+// awaitTurn waits until a request may be sent to h and gives the round in
+// which it is. Done must be called after it was sent.
+func (w *wire) awaitTurn(ctx context.Context, h *host) (round int, err error) {
+	for {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		t, err := h.turn(w.now())
+		switch {
+		case err != nil:
+			return 0, err
+		case t.changed != nil:
+			select {
+			case <-t.changed:
+			case <-h.dead:
+			case <-ctx.Done():
+			}
+		case t.wait > 0:
+			if err := w.sleep(ctx, t.wait, h.dead); err != nil {
+				return 0, err
+			}
+		default:
+			return t.round, nil
 		}
 	}
 }
@@ -165,23 +178,53 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 func (w *wire) host(u *url.URL) *host {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	// A host may be dead over HTTPS and alive over HTTP.
 	key := u.Scheme + "://" + u.Host
 	h, ok := w.hosts[key]
 	if !ok {
-		h = &host{slots: make(chan struct{}, w.slots(u.Hostname()))}
+		h = newHost(u.Host, w.slots(u.Host), w.pace(u.Host))
 		w.hosts[key] = h
 	}
 	return h
 }
 
-func (w *wire) slots(hostname string) int {
-	switch {
+func (w *wire) slots(host string) int {
+	registry := registryOf(host)
+	switch own := w.settings[registry].Concurrency; {
+	case own > 0:
+		return own
 	case w.concurrency > 0:
 		return w.concurrency
-	case strings.HasSuffix("."+hostname, "."+dockerHub):
+	case registry == dockerHub:
 		return hubConcurrency
 	}
 	return defaultConcurrency
+}
+
+// pace gives that of the host's registry. The caller holds the lock.
+func (w *wire) pace(host string) *pace {
+	registry := registryOf(host)
+	p, ok := w.paces[registry]
+	if !ok {
+		rate := w.settings[registry].Rate
+		if rate <= 0 && registry == dockerHub {
+			rate = w.hubRate
+		}
+		p = newPace(rate)
+		w.paces[registry] = p
+	}
+	return p
+}
+
+// registryOf gives the canonical host of the registry that a host serves: the
+// host itself, except for those of Docker Hub.
+func registryOf(host string) string {
+	host = strings.ToLower(host)
+	switch host {
+	case "index.docker.io", "registry-1.docker.io", "auth.docker.io", "registry.hub.docker.com", "hub.docker.com":
+		return dockerHub
+	}
+	return host
 }
 
 // send makes one attempt and reads the answer to its end. The error is that of
@@ -189,6 +232,7 @@ func (w *wire) slots(hostname string) int {
 func (w *wire) send(req *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithTimeout(req.Context(), w.timeout)
 	defer cancel()
+	w.requests.Add(1)
 	out := req.Clone(ctx)
 	out.Header.Set("User-Agent", w.agent)
 	if req.GetBody != nil {
@@ -232,31 +276,97 @@ func buffer(method string, resp *http.Response) error {
 	if len(b) > maxBody {
 		return tooLong
 	}
+	// A digest is of the bytes as they are stored, and the request said that
+	// it takes no others.
+	if coding := resp.Header.Get("Content-Encoding"); resp.StatusCode == http.StatusOK && len(b) > 0 && coding != "" && coding != "identity" {
+		return &failure{kind: Invalid, text: "a compressed answer, which was not asked for", hint: "a proxy that compresses may stand before the registry"}
+	}
 	resp.Body = io.NopCloser(bytes.NewReader(b))
 	return nil
 }
 
-// pause says whether to send a request again after its outcome, and after how
-// long.
-func (w *wire) pause(attempt int, resp *http.Response, err error) (time.Duration, bool) {
-	if attempt >= w.retries {
-		return 0, false
+// attempt is a request that was sent once, and its outcome.
+type attempt struct {
+	round       int // of the host's
+	repetitions int // of the request until then
+	resp        *http.Response
+	err         error
+}
+
+// step is what follows an attempt: the request is sent again, or fails with
+// err, or has its answer.
+type step struct {
+	again  bool
+	counts bool          // as one of the request's repetitions
+	pause  time.Duration // before it, beside those of the host
+	err    error
+}
+
+// settle notes on h what an attempt has shown of it, and says what follows.
+func (w *wire) settle(ctx context.Context, h *host, a attempt) step {
+	switch {
+	case ctx.Err() != nil:
+		return step{err: ctx.Err()}
+	case a.err != nil:
+		return w.settleError(h, a)
+	case throttled(a.resp):
+		return w.settleThrottled(h, a)
+	case transientStatus(a.resp.StatusCode):
+		hopeless := h.serverError()
+		if hopeless || a.repetitions >= w.retries {
+			return step{}
+		}
+		return step{again: true, counts: true, pause: w.backOff(a.repetitions)}
 	}
-	if err != nil {
-		return w.backOff(attempt), transient(err)
+	h.answer(a.round)
+	return step{}
+}
+
+// settleError settles an attempt without an answer.
+func (w *wire) settleError(h *host, a attempt) step {
+	f := explain(a.err)
+	if f.kind != Unreachable && f.kind != Timeout {
+		return step{err: a.err} // there was an answer, or none was asked for
 	}
-	if !transientStatus(resp.StatusCode) {
-		return 0, false
+	proven := h.proven()
+	passing := transient(a.err) || proven // a host that has answered may be restarting
+	last := a.repetitions >= w.retries
+	switch hopeless := h.silence(); {
+	case !hopeless && passing && !last:
+		return step{again: true, counts: true, pause: w.backOff(a.repetitions)}
+	case hopeless, !proven, !transient(a.err):
+		// Whatever else is to be asked there would fail in the same way after
+		// the same pauses, a thousand times in a large tree.
+		h.giveUp(f)
 	}
-	asked := retryAfter(resp.Header, w.now())
-	if asked <= 0 {
-		return w.backOff(attempt), true
+	return step{err: a.err}
+}
+
+// settleThrottled settles an attempt that the server refused to look at. The
+// pause that it wants is the host's. Of the requests that were refused together
+// it counts against one only: the others had no part in what followed.
+func (w *wire) settleThrottled(h *host, a attempt) step {
+	rounds, began := h.throttle(a.round)
+	status := a.resp.StatusCode
+	asked := retryAfter(a.resp.Header, w.now())
+	switch {
+	case asked > w.maxWait:
+		// Coming back earlier than asked is of no use and may be held against
+		// us.
+		text := fmt.Sprintf("%s, with a pause of %v asked for", statusText(status), asked.Round(time.Second))
+		f := &failure{kind: refusal(status).kind, text: text}
+		h.giveUp(f)
+		return step{err: f}
+	case rounds > w.retries:
+		text := "not asked, since the registry kept answering " + statusText(status)
+		h.giveUp(&failure{kind: refusal(status).kind, text: text})
+		return step{}
+	case asked > 0:
+		h.pauseUntil(w.now().Add(asked + time.Duration(w.jitter()*float64(firstWait))))
+	case began:
+		h.pauseUntil(w.now().Add(w.backOff(rounds - 1)))
 	}
-	// Coming back earlier than asked is of no use and may be held against us.
-	if asked > w.maxWait {
-		return 0, false
-	}
-	return asked + time.Duration(w.jitter()*float64(firstWait)), true
+	return step{again: !began || a.repetitions < w.retries, counts: began}
 }
 
 // backOff doubles with each attempt; its second half is left to chance, so
@@ -280,6 +390,11 @@ func transient(err error) bool {
 	if errors.As(err, &dns) {
 		return dns.IsTemporary
 	}
+	var network net.Error
+	var op *net.OpError
+	if errors.As(err, &network) && network.Timeout() && !errors.As(err, &op) {
+		return true // a TLS handshake; the time of a connection is the dialer's
+	}
 	for _, passing := range []error{io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.EPIPE} {
 		if errors.Is(err, passing) {
 			return true
@@ -288,9 +403,21 @@ func transient(err error) bool {
 	return false
 }
 
+// throttled reports whether a server refuses a request because of its load,
+// not because of the request.
+func throttled(resp *http.Response) bool {
+	switch resp.StatusCode {
+	case http.StatusTooManyRequests:
+		return true
+	case http.StatusServiceUnavailable:
+		return resp.Header.Get("Retry-After") != ""
+	}
+	return false
+}
+
 func transientStatus(status int) bool {
 	switch status {
-	case http.StatusRequestTimeout, http.StatusTooManyRequests,
+	case http.StatusRequestTimeout,
 		http.StatusInternalServerError, http.StatusBadGateway,
 		http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return true
@@ -298,27 +425,45 @@ func transientStatus(status int) bool {
 	return false
 }
 
+// epoch is the number from which a Retry-After is not taken for seconds from
+// now, but since 1970, as Docker Hub's API has sent it
+// (https://github.com/docker/hub-feedback/issues/2459).
+const epoch = 1_000_000_000
+
+// forever is the pause of a Retry-After that is too long to be said.
+const forever = 100 * 365 * 24 * time.Hour
+
 // retryAfter is the pause that an answer asks for, in either of the two forms
 // of https://www.rfc-editor.org/rfc/rfc9110#field.retry-after; zero or less
 // where it asks for none.
 func retryAfter(h http.Header, now time.Time) time.Duration {
 	v := strings.TrimSpace(h.Get("Retry-After"))
-	if seconds, err := strconv.ParseUint(v, 10, 31); err == nil {
-		return time.Duration(seconds) * time.Second
-	}
 	if date, err := http.ParseTime(v); err == nil {
-		return date.Sub(now)
+		return min(date.Sub(now), forever)
 	}
-	return 0
+	if v == "" || strings.Trim(v, "0123456789") != "" {
+		return 0
+	}
+	switch seconds, err := strconv.ParseInt(v, 10, 64); {
+	case err != nil, seconds >= epoch*10:
+		return forever
+	case seconds >= epoch:
+		return time.Unix(seconds, 0).Sub(now)
+	default:
+		return min(time.Duration(seconds)*time.Second, forever)
+	}
 }
 
-func sleep(ctx context.Context, d time.Duration) error {
+// sleep waits for d, or until wake is closed or ctx ends; the latter alone is
+// an error.
+func sleep(ctx context.Context, d time.Duration, wake <-chan struct{}) error {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
-		return nil
+	case <-wake:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+	return nil
 }
