@@ -353,10 +353,10 @@ func TestKnownGoodNeverListed(t *testing.T) {
 		}
 		all = append(all, a)
 	}
-	if got := newIndex(all).knownGood(ref(t, "a/b")); len(got) != 0 {
+	if got := NewSet(all).KnownGood(ref(t, "a/b")); len(got) != 0 {
 		t.Errorf("%+v", got)
 	}
-	if got := newIndex([]*Advisory{all[0]}).knownGood(ref(t, "a/b")); len(all[0].KnownGood) != len(got) {
+	if got := NewSet([]*Advisory{all[0]}).KnownGood(ref(t, "a/b")); len(all[0].KnownGood) != len(got) {
 		t.Errorf("%+v", got)
 	}
 }
@@ -373,7 +373,7 @@ func BenchmarkLoad(b *testing.B) {
 			}
 			all = append(all, a)
 		}
-		newIndex(all)
+		NewSet(all)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/digestlint/digestlint/image"
 )
@@ -18,8 +19,9 @@ type Hit struct {
 	Digest   *Digest
 }
 
-// index is the embedded advisories, with the ways into them.
-type index struct {
+// Set is advisories with the ways into them. It is not changed once made, and
+// may be used from several goroutines.
+type Set struct {
 	all     []*Advisory
 	digests map[sum]Hit
 	names   map[name][]entry
@@ -34,9 +36,10 @@ type entry struct {
 	good       *Good
 }
 
-// load parses the embedded advisories at the first call. They are part of the
-// program and its tests parse them, so an error is a bug in the program.
-var load = sync.OnceValue(func() *index {
+// Embedded is the advisories that the program was built with. They are parsed
+// at the first call; they are part of the program and its tests parse them, so
+// an error is a bug in the program.
+var Embedded = sync.OnceValue(func() *Set {
 	dir, err := files.ReadDir("data")
 	if err != nil {
 		panic(fmt.Sprintf("advisories: %v", err))
@@ -54,22 +57,37 @@ var load = sync.OnceValue(func() *index {
 		}
 		all = append(all, a)
 	}
-	return newIndex(all)
+	return NewSet(all)
 })
 
-func newIndex(all []*Advisory) *index {
+// current is the set that [Use] has chosen, nil for the embedded one.
+var current atomic.Pointer[Set]
+
+// Use makes the functions of this package answer from s. It is for the start
+// of a program.
+func Use(s *Set) { current.Store(s) }
+
+func load() *Set {
+	if s := current.Load(); s != nil {
+		return s
+	}
+	return Embedded()
+}
+
+// NewSet is a set of all, which it keeps.
+func NewSet(all []*Advisory) *Set {
 	n := 0
 	for _, a := range all {
 		n += len(a.Digests)
 	}
-	x := &index{all: all, digests: make(map[sum]Hit, n), names: map[name][]entry{}, clean: map[string]bool{}}
+	x := &Set{all: all, digests: make(map[sum]Hit, n), names: map[name][]entry{}, clean: map[string]bool{}}
 	for _, a := range all {
 		x.add(a)
 	}
 	return x
 }
 
-func (x *index) add(a *Advisory) {
+func (x *Set) add(a *Advisory) {
 	for i := range a.Digests {
 		d := &a.Digests[i]
 		x.digests[parseSum(strings.TrimPrefix(d.Digest, sha256Prefix))] = Hit{a, d}
@@ -99,18 +117,21 @@ func (x *index) add(a *Advisory) {
 }
 
 // say adds e to what is known of a canonical name or pattern.
-func (x *index) say(of string, e entry) {
+func (x *Set) say(of string, e entry) {
 	n := parseName(of)
 	x.names[n] = append(x.names[n], e)
 }
 
-// All is the embedded advisories in the order of their IDs, oldest first. They
-// are shared and must not be changed.
-func All() []*Advisory { return load().all }
+// All is the advisories of the set in the order of their IDs, oldest first.
+// They are shared and must not be changed.
+func (x *Set) All() []*Advisory { return x.all }
+
+// All is [Set.All] of the advisories in use.
+func All() []*Advisory { return load().All() }
 
 // LookupDigest finds a digest, "sha256:" and 64 hex digits of either case,
 // whatever repository it was found in.
-func LookupDigest(digest string) (Hit, bool) {
+func (x *Set) LookupDigest(digest string) (Hit, bool) {
 	digits, ok := strings.CutPrefix(digest, sha256Prefix)
 	if !ok || len(digits) != hexDigits {
 		return Hit{}, false
@@ -120,6 +141,9 @@ func LookupDigest(digest string) (Hit, bool) {
 			return Hit{}, false
 		}
 	}
-	hit, ok := load().digests[parseSum(digits)]
+	hit, ok := x.digests[parseSum(digits)]
 	return hit, ok
 }
+
+// LookupDigest is [Set.LookupDigest] of the advisories in use.
+func LookupDigest(digest string) (Hit, bool) { return load().LookupDigest(digest) }

@@ -46,13 +46,7 @@ func (h TagHit) Disputed() bool { return h.Certainty.Grade == Disputed }
 // two components of the path are its name: pull-through caches and mirrors are
 // named so. Official images ("library/debian") are found there only in
 // registries that are known to be mirrors, since any project may have a library.
-func Match(ref image.Reference) []TagHit { return load().match(ref) }
-
-// KnownGood is what to pin instead in ref's repository, in the order of the
-// advisories. It never holds a digest that is listed as malicious.
-func KnownGood(ref image.Reference) []Good { return load().knownGood(ref) }
-
-func (x *index) match(ref image.Reference) []TagHit {
+func (x *Set) Match(ref image.Reference) []TagHit {
 	if ref.Digest != "" {
 		return nil
 	}
@@ -75,7 +69,12 @@ func (x *index) match(ref image.Reference) []TagHit {
 	return hits
 }
 
-func (x *index) knownGood(ref image.Reference) []Good {
+// Match is [Set.Match] of the advisories in use.
+func Match(ref image.Reference) []TagHit { return load().Match(ref) }
+
+// KnownGood is what to pin instead in ref's repository, in the order of the
+// advisories. It never holds a digest that is listed as malicious.
+func (x *Set) KnownGood(ref image.Reference) []Good {
 	var entries []entry
 	for p := range places(ref) {
 		for _, e := range x.names[p.name] {
@@ -97,6 +96,9 @@ func (x *index) knownGood(ref image.Reference) []Good {
 	}
 	return goods
 }
+
+// KnownGood is [Set.KnownGood] of the advisories in use.
+func KnownGood(ref image.Reference) []Good { return load().KnownGood(ref) }
 
 // judge is what e says of tag at p.
 func (e entry) judge(p place, tag string) (TagHit, bool) {

@@ -252,14 +252,14 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		// What was accepted can be indexed, matched and printed.
-		x := newIndex([]*Advisory{a})
+		x := NewSet([]*Advisory{a})
 		if len(x.digests) != len(a.Digests) {
 			t.Errorf("%d digests, %d in the index", len(a.Digests), len(x.digests))
 		}
 		for _, s := range a.Tags {
 			when(s.Windows)
 			for i, name := range s.In {
-				if i < len(s.Names) && len(x.match(ref(t, name+":"+s.Names[i]))) == 0 && len(a.NotAffected) == 0 {
+				if i < len(s.Names) && len(x.Match(ref(t, name+":"+s.Names[i]))) == 0 && len(a.NotAffected) == 0 {
 					t.Errorf("%s:%s does not match", name, s.Names[i])
 				}
 			}

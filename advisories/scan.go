@@ -33,7 +33,7 @@ type Mention struct {
 // Scan finds the 64 hex digits of every listed digest in data, whatever stands
 // around them, in either case, in order. Digits within a longer run of digits
 // are another number. It allocates nothing unless it finds one.
-func Scan(data []byte) []Mention {
+func (x *Set) Scan(data []byte) []Mention {
 	var found []Mention
 	// A run of 64 digits holds exactly one offset of each residue modulo 64,
 	// so one probe in 64 bytes misses none.
@@ -45,13 +45,16 @@ func Scan(data []byte) []Mention {
 		if !ok {
 			continue
 		}
-		if hit, ok := load().digests[parseSum(data[start:start+hexDigits])]; ok {
+		if hit, ok := x.digests[parseSum(data[start:start+hexDigits])]; ok {
 			span := source.Span{Start: start - prefixLen(data[:start]), End: start + hexDigits}
 			found = append(found, Mention{span, hit})
 		}
 	}
 	return found
 }
+
+// Scan is [Set.Scan] of the advisories in use.
+func Scan(data []byte) []Mention { return load().Scan(data) }
 
 // escape is the number of bytes of a percent-escape after its "%".
 const escape = 2
