@@ -19,11 +19,12 @@ type entry struct {
 	named bool   // on the command line, and so always processed
 }
 
-// Error is a file that could not be read or parsed.
+// Error is a file that could not be read or parsed, or a lookup that failed.
 type Error struct {
 	Path         string `json:"path"`
 	Line, Column int    `json:"-"`
 	Message      string `json:"message"`
+	Hint         string `json:"-"` // what to do; may be empty
 }
 
 func (e Error) Error() string {

@@ -22,6 +22,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/digestlint/digestlint/image"
 	"github.com/digestlint/digestlint/parsers"
@@ -44,6 +45,17 @@ type Options struct {
 	Assign func(path string) string
 	// Rules judge the uses; none means that nothing is judged.
 	Rules []*rules.Rule
+	// Remote, if not nil, asks the registry of a reference what it says now,
+	// for the rules that judge by that; nil means that nothing is asked. It is
+	// called once for each distinct reference, from several goroutines. An
+	// error is reported beside what the Remote holds nevertheless.
+	Remote func(ctx context.Context, ref image.Reference) (rules.Remote, error)
+	// Announce, if not nil, is told all that registries will be asked for,
+	// before they are.
+	Announce func(refs []image.Reference)
+	// Timeout is for all lookups together; zero means no limit. What has no
+	// answer by then is reported.
+	Timeout time.Duration
 	// Each is called with every recognised file and its uses, from several
 	// goroutines at once. The file and the uses are valid during the call
 	// only: their bytes are reused.
@@ -105,6 +117,11 @@ func Run(ctx context.Context, opts Options) (*Result, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	r.result.Replaced.finish()
+	r.online(ctx)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	r.finish()
 	return r.result, nil
 }
@@ -116,6 +133,8 @@ type run struct {
 	mu     sync.Mutex
 	result *Result
 	uses   []useRecord
+	// questions are collected only where registries are asked.
+	questions []rules.Question
 }
 
 // useRecord is what the summary needs of a use when all files are known.
@@ -265,7 +284,11 @@ func (r *run) look(f *source.File, named bool) {
 	if !binary {
 		rules.Run(&pass, r.opts.Rules, func(f rules.Finding) { findings = append(findings, f) })
 	}
-	r.keep(&pass, findings, unknown)
+	var questions []rules.Question
+	if r.opts.Remote != nil {
+		questions = rules.Questions(&pass)
+	}
+	r.keep(&pass, findings, questions, unknown)
 }
 
 // format is the format of a file, or nil.
@@ -279,7 +302,7 @@ func (r *run) format(f *source.File) *parsers.Format {
 }
 
 // keep adds what was found in one file.
-func (r *run) keep(p *rules.Pass, findings []rules.Finding, unknown bool) {
+func (r *run) keep(p *rules.Pass, findings []rules.Finding, questions []rules.Question, unknown bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.result.Summary.Files++
@@ -296,12 +319,12 @@ func (r *run) keep(p *rules.Pass, findings []rules.Finding, unknown bool) {
 		r.uses = append(r.uses, rec)
 	}
 	r.result.Findings = append(r.result.Findings, findings...)
+	r.questions = append(r.questions, questions...)
 }
 
 // finish judges what needs the whole tree, and orders the result.
 func (r *run) finish() {
 	res := r.result
-	res.Replaced.finish()
 	rules.Finish(&r.cross, r.opts.Rules, func(f rules.Finding) { res.Findings = append(res.Findings, f) })
 	res.Findings = slices.DeleteFunc(res.Findings, func(f rules.Finding) bool {
 		return !f.Rule.Everyone && len(f.Names) > 0 &&
@@ -312,7 +335,7 @@ func (r *run) finish() {
 			cmp.Compare(a.Rule.Name, b.Rule.Name), cmp.Compare(a.Message, b.Message))
 	})
 	slices.SortFunc(res.Errors, func(a, b Error) int {
-		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Message, b.Message))
+		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Message, b.Message))
 	})
 	slices.Sort(res.Unknown)
 	s := &res.Summary

@@ -10,8 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
-	"sync/atomic"
-	"time"
 
 	"github.com/digestlint/digestlint/advisories"
 	"github.com/digestlint/digestlint/image"
@@ -27,11 +25,6 @@ type PinOptions struct {
 	// a [*Refusal], or by another error where a lookup failed. It is called
 	// once for each distinct reference, from several goroutines.
 	Resolve func(ctx context.Context, ref image.Reference) (Resolution, error)
-	// Announce, if not nil, is told all that Resolve will be asked for, before.
-	Announce func(refs []image.Reference)
-	// Timeout is for all lookups together; zero is no limit. What has no
-	// answer by then stays as it was.
-	Timeout time.Duration
 	// Update asks for references with a tag and a digest, too.
 	Update bool
 	// Unsafe makes the edits too that touch texts which something unseen may
@@ -299,11 +292,6 @@ func (p *pinner) notEditable(j *job) {
 	j.stay(NotEditable, class, j.Problem)
 }
 
-// perHost is how many references of one registry are asked for at once. The
-// limits of the registries are the resolver's; this bounds what waits for them,
-// so that one slow registry does not keep the others waiting.
-const perHost = 32
-
 // question is one distinct reference with its answer.
 type question struct {
 	ref    image.Reference
@@ -338,37 +326,13 @@ func (p *pinner) resolve(ctx context.Context) {
 }
 
 func (p *pinner) ask(ctx context.Context, questions []*question) {
-	if p.opts.Timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, p.opts.Timeout)
-		defer cancel()
+	refs := make([]image.Reference, len(questions))
+	for i, q := range questions {
+		refs[i] = q.ref
 	}
-	if p.opts.Announce != nil {
-		refs := make([]image.Reference, len(questions))
-		for i, q := range questions {
-			refs[i] = q.ref
-		}
-		p.opts.Announce(refs)
-	}
-	p.opts.Progress.references(len(questions))
-	hosts := map[string][]*question{}
-	for _, q := range questions {
-		hosts[q.ref.Host()] = append(hosts[q.ref.Host()], q)
-	}
-	var wg sync.WaitGroup
-	for _, queue := range hosts {
-		var next atomic.Int64
-		for range min(perHost, len(queue)) {
-			wg.Go(func() {
-				for i := next.Add(1) - 1; int(i) < len(queue); i = next.Add(1) - 1 {
-					q := queue[i]
-					q.answer, q.err = p.opts.Resolve(ctx, q.ref)
-					p.opts.Progress.resolved()
-				}
-			})
-		}
-	}
-	wg.Wait()
+	p.opts.eachReference(ctx, refs, func(ctx context.Context, i int) {
+		questions[i].answer, questions[i].err = p.opts.Resolve(ctx, refs[i])
+	})
 }
 
 // settle takes over the answer for j.

@@ -197,7 +197,7 @@ func TestPinTimeout(t *testing.T) {
 	files := map[string]string{"Dockerfile": "FROM alpine:3\nFROM slow:1\n"}
 	root := write(t, files)
 	synctest.Test(t, func(t *testing.T) {
-		res := pin(t, root, PinOptions{Timeout: time.Minute, Resolve: func(ctx context.Context, ref image.Reference) (Resolution, error) {
+		res := pin(t, root, PinOptions{Options: Options{Timeout: time.Minute}, Resolve: func(ctx context.Context, ref image.Reference) (Resolution, error) {
 			if ref.Repository == "slow" {
 				<-ctx.Done()
 				return Resolution{}, ctx.Err()
@@ -322,11 +322,12 @@ func TestProgress(t *testing.T) {
 	var p Progress
 	a := &answers{digests: map[string]string{"docker.io/library/alpine:3": digest(1)}}
 	var announced []string
-	pin(t, root, PinOptions{Options: Options{Progress: &p}, Resolve: a.resolve, Announce: func(refs []image.Reference) {
+	announce := func(refs []image.Reference) {
 		for _, ref := range refs {
 			announced = append(announced, ref.Canonical())
 		}
-	}})
+	}
+	pin(t, root, PinOptions{Options: Options{Progress: &p, Announce: announce}, Resolve: a.resolve})
 	if p.Files.Load() != 2 || p.References.Load() != 2 || p.Resolved.Load() != 2 {
 		t.Errorf("%d files, %d of %d references, want 2, 2 of 2", p.Files.Load(), p.Resolved.Load(), p.References.Load())
 	}

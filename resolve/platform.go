@@ -21,9 +21,12 @@ func Platforms(children []registry.Child) []string {
 	return out
 }
 
+// unknownOS is the system of manifests that are made for no platform.
+const unknownOS = "unknown"
+
 // made reports whether a child is a manifest for a platform.
 func made(c registry.Child) bool {
-	return c.Kind == registry.ChildManifest && c.Platform.OS != "" && c.Platform.OS != "unknown"
+	return c.Kind == registry.ChildManifest && c.Platform.OS != "" && c.Platform.OS != unknownOS
 }
 
 // forPlatform is the first manifest for the platform.

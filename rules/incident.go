@@ -55,6 +55,12 @@ func shortDigest(digest string) string {
 	return digest[:digits] + "…"
 }
 
+// isListed reports whether the advisories list a digest.
+func isListed(digest string) bool {
+	_, ok := advisories.LookupDigest(digest)
+	return ok
+}
+
 // describeHit says what a listed digest is.
 func describeHit(h advisories.Hit) string {
 	what := kindWords(h.Digest)

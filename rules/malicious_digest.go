@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/digestlint/digestlint/advisories"
@@ -11,11 +13,13 @@ import (
 var MaliciousDigest = register(Rule{
 	Name:     "malicious-digest",
 	Severity: Error,
-	Summary:  "An image is pinned to a digest that is known to be malicious",
+	Summary:  "An image has a digest that is known to be malicious",
 	Why: "The digest is that of an image from an incident: of its index, of the manifest of one platform, or of its configuration. " +
 		"A digest is content, so the name before it does not matter: mirrors, caches and private registries hold the same bytes. " +
 		"Pinning keeps such an image in use after its tag has been repaired.\n\n" +
-		"Every use is judged, also names that the repository builds under, and digests within texts whose variables are not known.",
+		"Every use is judged, also names that the repository builds under, and digests within texts whose variables are not known. " +
+		"With --online so are tags that lead to such content now, and indexes that hold it, under whatever digest of their own: " +
+		"what a tag leads to is what everybody runs who has not pinned it.",
 	Format: "dockerfile",
 	Bad:    "FROM registry.example/mirror/kics@sha256:2588a44890263a8185bd5d9fadb6bc9220b60245dbcbc4da35e1b62a6f8c230d\n",
 	Good:   "FROM checkmarx/kics:v2.1.19@sha256:7b0a4d750acd491942ce9de52c1183fbf4451c1c936780ec2cfacd2650e7d84c\n",
@@ -36,12 +40,27 @@ var MaliciousDigest = register(Rule{
 			}
 		}
 	},
+	Online: func(a *Answer) {
+		// A listed pin is reported without the registry, and a tag that its pin
+		// leads past by tag-drift.
+		m, verb := a.Now, "leads to"
+		if a.Ref.Pinned() {
+			m, verb = a.Pinned, "is"
+		}
+		if m == nil || m.Digest == a.Ref.Digest && isListed(m.Digest) {
+			return
+		}
+		if hit, what, bad := m.listedIn(); bad {
+			a.say(fmt.Sprintf("malicious image: %s %s %s", a.tagged(), verb, what), incidentHint([]image.Reference{a.Ref}, hit))
+		}
+	},
 })
 
 // reportListed reports one finding about all listed digests of a use.
 func reportListed(p *Pass, u *image.Use, found []listed) {
 	var what []string
 	var vs []*image.Value
+	var refs []image.Reference
 	var f Finding
 	for _, l := range found {
 		if !l.again {
@@ -52,25 +71,28 @@ func reportListed(p *Pass, u *image.Use, found []listed) {
 			continue
 		}
 		vs = append(vs, v)
+		if v.Err == nil {
+			refs = append(refs, v.Ref)
+		}
 		if v.Site.Key && v.Site.File != nil && !v.Site.Tail.Empty() {
 			f.addRelated(v.Site.File, v.Site.Tail, "the digest stands here")
 		}
 	}
 	f.Message = "malicious image: " + strings.Join(what, "; ")
-	f.Hint = "treat every job and host that ran it as compromised and rotate all credentials that they could reach; what to do: `digestlint explain malicious-digest`\n" +
-		goodInstead(vs, found[0].hit)
+	f.Hint = incidentHint(refs, found[0].hit)
 	p.reportValues(u, vs, f)
 }
 
-// goodInstead is what to pin instead of the first of vs that has a name, or of
-// the image of the incident.
-func goodInstead(vs []*image.Value, hit advisories.Hit) string {
-	for _, v := range vs {
-		if v.Err == nil && len(advisories.KnownGood(v.Ref)) > 0 {
-			return knownGood(v.Ref, hit.Advisory)
-		}
+// incidentHint says what to do where one of refs has a listed digest, and what
+// to pin instead of the first that has a clean image on record, or of the
+// image of the incident.
+func incidentHint(refs []image.Reference, hit advisories.Hit) string {
+	instead := incidentImage(hit)
+	if i := slices.IndexFunc(refs, func(r image.Reference) bool { return len(advisories.KnownGood(r)) > 0 }); i >= 0 {
+		instead = refs[i]
 	}
-	return knownGood(incidentImage(hit), hit.Advisory)
+	return "treat every job and host that ran it as compromised and rotate all credentials that they could reach; what to do: `digestlint explain malicious-digest`\n" +
+		knownGood(instead, hit.Advisory)
 }
 
 // incidentImage is the name under which a listed digest was published, as far as

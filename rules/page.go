@@ -10,6 +10,9 @@ import (
 func Page(r *Rule) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# %s\n\n%s.\n\nDefault severity: %s. Since version %s.\n", r.Name, r.Summary, r.Severity, r.Since)
+	if r.OnlineOnly() {
+		b.WriteString("Only with `--online`: the registry is asked.\n")
+	}
 	section(&b, "Why", r.Why)
 	section(&b, "Bad", fence(r.Format, r.Bad))
 	section(&b, "Good", fence(r.Format, r.Good))

@@ -4,7 +4,8 @@
 // A rule sees the uses of one file, never its format, and reports findings.
 // What is done with them (severity, order, suppression, printing, exit status)
 // is the driver's. Rules that compare files leave records in the [Tree] and
-// report when all files have been seen.
+// report when all files have been seen. Rules that judge by what registries say
+// are handed the [Remote]; they ask nobody.
 package rules
 
 import (
@@ -71,6 +72,9 @@ type Rule struct {
 	Check func(p *Pass)
 	// Finish reports on what Check left in the tree, when all files are done.
 	Finish func(t *Tree, report func(Finding))
+	// Online reports on one value of a use by what its registry says, where
+	// registries are asked.
+	Online func(a *Answer)
 }
 
 var registered []*Rule
@@ -201,6 +205,11 @@ func Place(file *source.File, s source.Span, f Finding) Finding {
 	if f.Severity == Off {
 		f.Severity = f.Rule.Severity
 	}
+	return locate(file, s, f)
+}
+
+// locate is f at the span s of file.
+func locate(file *source.File, s source.Span, f Finding) Finding {
 	f.Path, f.Span = file.Path, s
 	f.Start, f.End = file.Position(s.Start), file.Position(s.End)
 	line := file.Line(f.Start.Line)

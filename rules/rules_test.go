@@ -80,10 +80,18 @@ func TestExamples(t *testing.T) {
 	for _, r := range rules.All() {
 		t.Run(r.Name, func(t *testing.T) {
 			is := func(f rules.Finding) bool { return f.Rule == r }
-			if found := judge(t, [3]string{"bad", r.Format, r.Bad}); !slices.ContainsFunc(found, is) {
+			found := judge(t, [3]string{"bad", r.Format, r.Bad})
+			if r.OnlineOnly() {
+				found = online(t, saidOf(t, r), [3]string{"bad", r.Format, r.Bad})
+			}
+			if !slices.ContainsFunc(found, is) {
 				t.Errorf("the bad example is not reported:\n%s", lines(found))
 			}
-			if found := judge(t, [3]string{"good", r.Format, r.Good}); len(found) > 0 {
+			found = judge(t, [3]string{"good", r.Format, r.Good})
+			if r.OnlineOnly() {
+				found = append(found, online(t, saidOf(t, r), [3]string{"good", r.Format, r.Good})...)
+			}
+			if len(found) > 0 {
 				t.Errorf("the good example is reported:\n%s", lines(found))
 			}
 		})

@@ -10,7 +10,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/digestlint/digestlint/lint"
+	"github.com/digestlint/digestlint/registry"
 	"github.com/digestlint/digestlint/report"
+	"github.com/digestlint/digestlint/resolve"
 	"github.com/digestlint/digestlint/rules"
 )
 
@@ -18,7 +20,7 @@ func (a *app) check() *cobra.Command {
 	var in input
 	var outputs []string
 	var failOn string
-	var exitZero bool
+	var exitZero, online bool
 	cmd := &cobra.Command{
 		Use:     "check [PATH…]",
 		Aliases: []string{"run", "lint"},
@@ -27,10 +29,16 @@ func (a *app) check() *cobra.Command {
 reports every image reference that is not pinned to a digest, is not a reference,
 or is known to be malicious. It is offline and changes nothing.
 
+With --online it also asks registries what every tag leads to now: whether that is
+malicious, whether pins have been left behind by their tags, whether the registry
+still has them, and whether they are for one platform only. Nothing that Docker Hub
+counts as a pull is asked.
+
 Exit status: 0 clean, 1 findings at or above --fail-on, 2 wrong usage, 3 a selected
-file could not be read.`,
+file could not be read or a lookup failed.`,
 		Example: `  digestlint check                                 the working directory
   digestlint check Dockerfile deploy/              a file and a folder
+  digestlint check --online                        ask the registries, too
   digestlint check -o text -o sarif=digestlint.sarif
   git show HEAD:Dockerfile | digestlint check - --stdin-filename Dockerfile`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -47,6 +55,10 @@ file could not be read.`,
 				return err
 			}
 			opts.Rules = rules.All()
+			if online {
+				resolver := resolve.Resolver{Source: registry.New(registry.Options{})}
+				opts.Remote = resolver.Remote
+			}
 			res, err := lint.Run(cmd.Context(), opts)
 			if err != nil {
 				return err
@@ -65,6 +77,7 @@ file could not be read.`,
 	f := cmd.Flags()
 	f.StringArrayVarP(&outputs, "output", "o", []string{"text"}, "`FORMAT[=FILE]`, repeatable: "+formatNames())
 	f.StringVar(&failOn, "fail-on", "warning", "the least severity that makes the exit status 1: info, warning or error")
+	f.BoolVar(&online, "online", false, "also ask the registries what the references lead to now")
 	f.BoolVar(&exitZero, "exit-zero", false, "exit 0 whatever is found; errors still count")
 	return cmd
 }

@@ -45,7 +45,11 @@ func (a *app) rules() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			for _, r := range rules.All() {
-				if _, err := fmt.Fprintf(a.stdout, "%-22s %-8s %s\n", r.Name, r.Severity, r.Summary); err != nil {
+				summary := r.Summary
+				if r.OnlineOnly() {
+					summary += " (only with --online)"
+				}
+				if _, err := fmt.Fprintf(a.stdout, "%-22s %-8s %s\n", r.Name, r.Severity, summary); err != nil {
 					return err
 				}
 			}

@@ -62,8 +62,13 @@ func (in *input) options(a *app, args []string) (lint.Options, error) {
 // report tells people what could not be read, and which files were not
 // recognised, and sets the exit status.
 func (a *app) report(res *lint.Result) {
+	hinted := map[string]bool{}
 	for _, e := range res.Errors {
 		fmt.Fprintf(a.stderr, "digestlint: %s\n", report.Visible(e.Error()))
+		if e.Hint != "" && !hinted[e.Hint] {
+			hinted[e.Hint] = true
+			fmt.Fprintf(a.stderr, "hint: %s\n", report.Visible(e.Hint))
+		}
 	}
 	if len(res.Errors) > 0 {
 		a.status = exitIncomplete

@@ -1,0 +1,46 @@
+package lint
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+
+	"github.com/digestlint/digestlint/image"
+)
+
+// perHost is how many references of one registry are asked for at once. The
+// limits of the registries are the resolver's; this bounds what waits for them,
+// so that one slow registry does not keep the others waiting.
+const perHost = 32
+
+// eachReference calls ask with the index of each of the distinct references,
+// several at once, under the limits of o. Ask is called for all of them, also
+// when ctx has ended.
+func (o *Options) eachReference(ctx context.Context, refs []image.Reference, ask func(ctx context.Context, i int)) {
+	if o.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, o.Timeout)
+		defer cancel()
+	}
+	if o.Announce != nil {
+		o.Announce(refs)
+	}
+	o.Progress.references(len(refs))
+	hosts := map[string][]int{}
+	for i, ref := range refs {
+		hosts[ref.Host()] = append(hosts[ref.Host()], i)
+	}
+	var wg sync.WaitGroup
+	for _, queue := range hosts {
+		var next atomic.Int64
+		for range min(perHost, len(queue)) {
+			wg.Go(func() {
+				for i := next.Add(1) - 1; int(i) < len(queue); i = next.Add(1) - 1 {
+					ask(ctx, queue[i])
+					o.Progress.resolved()
+				}
+			})
+		}
+	}
+	wg.Wait()
+}
