@@ -2,7 +2,9 @@ package resolve
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"io"
 	"log"
 	"net/http"
@@ -230,5 +232,51 @@ func TestMinAgeUnknown(t *testing.T) {
 	refused(t, err, "of unknown age")
 	if err == nil || !strings.Contains(err.Error(), s.host) {
 		t.Errorf("%v does not name the registry", err)
+	}
+}
+
+// hub stands for the hosts of Docker Hub, without a network.
+type hub struct{ manifest, pushed string }
+
+func (h hub) RoundTrip(r *http.Request) (*http.Response, error) {
+	w := httptest.NewRecorder()
+	switch {
+	case r.URL.Host == "hub.docker.com":
+		fmt.Fprintf(w, `{"digest": "sha256:%x", "tag_last_pushed": %q}`, sha256.Sum256([]byte(h.manifest)), h.pushed)
+	case r.URL.Path == "/v2/":
+	default:
+		w.Header().Set("Content-Type", "application/vnd.oci.image.manifest.v1+json")
+		_, _ = io.WriteString(w, h.manifest)
+	}
+	resp := w.Result()
+	resp.Request = r
+	return resp, nil
+}
+
+func TestMinAge(t *testing.T) {
+	now := time.Date(2026, 4, 22, 15, 0, 0, 0, time.UTC)
+	manifest := `{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","layers":[],"config":{"mediaType":"application/vnd.oci.image.config.v1+json","size":1,"digest":"` + otherDigest + `"}}`
+	ref, err := image.Parse("checkmarx/kics:v9")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct{ pushed, class string }{
+		{"2026-04-22T12:35:00.123456Z", "pushed too recently"},
+		{"2026-04-19T14:59:00Z", ""},
+		{"", "of unknown age"},
+		{"2026-04-23T00:00:00Z", "pushed too recently"},
+	} {
+		r := &Resolver{
+			Source: registry.New(registry.Options{Keychain: nobody{}, Transport: hub{manifest, test.pushed}}),
+			MinAge: 72 * time.Hour, Now: func() time.Time { return now },
+		}
+		got, err := r.Pin(context.Background(), ref)
+		if test.class != "" {
+			refused(t, err, test.class)
+			continue
+		}
+		if err != nil || got.Digest != fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(manifest))) {
+			t.Errorf("pushed %s: got %+v, %v", test.pushed, got, err)
+		}
 	}
 }
