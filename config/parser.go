@@ -133,7 +133,6 @@ type kind[V any] struct {
 }
 
 // scalar is a kind that is written as one text of one of the YAML types tags.
-// An error of parse is the end of a sentence that begins with the text.
 func scalar[V any](name string, parse func(text string) (V, error), tags ...string) kind[V] {
 	return kind[V]{name, func(p *parser, n *yaml.Node) (V, error) {
 		var none V
@@ -142,7 +141,7 @@ func scalar[V any](name string, parse func(text string) (V, error), tags ...stri
 		}
 		v, err := parse(n.Value)
 		if err != nil {
-			return none, p.errorf(n, "%q %v", n.Value, err)
+			return none, p.errorf(n, "%v", err)
 		}
 		return v, nil
 	}}

@@ -1,7 +1,7 @@
 package config
 
 import (
-	"errors"
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -98,7 +98,7 @@ func readRegistries(p *parser, value *yaml.Node, c *Config) error {
 	return p.mapping(value, "registries", func(key, value *yaml.Node) error {
 		host, err := parseHost(key.Value)
 		if err != nil {
-			return p.errorf(key, "%q %v", key.Value, err)
+			return p.errorf(key, "%v", err)
 		}
 		if _, ok := c.Registries[host]; ok {
 			return p.errorf(key, "%q stands twice in registries, once under another name", host)
@@ -128,14 +128,14 @@ var (
 	count = scalar("a whole number above zero", func(s string) (int, error) {
 		n, err := strconv.ParseInt(s, 10, 32)
 		if err != nil || n <= 0 {
-			return 0, errors.New("is no whole number above zero")
+			return 0, wrong(s, "is no whole number above zero")
 		}
 		return int(n), nil
 	}, "!!int")
 	rate = scalar("a number above zero", func(s string) (float64, error) {
 		f, err := strconv.ParseFloat(s, 64)
 		if err != nil || !(f > 0) || math.IsInf(f, 0) {
-			return 0, errors.New("is no number above zero")
+			return 0, wrong(s, "is no number above zero")
 		}
 		return f, nil
 	}, "!!int", "!!float")
@@ -143,7 +143,7 @@ var (
 	positive = scalar("a duration", func(s string) (time.Duration, error) {
 		d, err := ParseDuration(s)
 		if err == nil && d == 0 {
-			err = errors.New("has to be above zero")
+			err = wrong(s, "has to be above zero")
 		}
 		return d, err
 	}, "!!str")
@@ -152,11 +152,19 @@ var (
 	pattern  = scalar("a host or *.domain", ParsePattern, "!!str")
 )
 
+// wrong is an error that says what is wrong with the text s. Somebody may have
+// written an address with a password; what stands before an "@" is left out.
+func wrong(s, what string) error {
+	if at := strings.LastIndexByte(s, '@'); at >= 0 {
+		s = "…" + s[at:]
+	}
+	return fmt.Errorf("%q %s", s, what)
+}
+
 // ParseDuration reads a duration of zero or more as Go writes it, with days in
-// front: "90s", "1h30m", "3d", "1d12h". An error is the end of a sentence that
-// begins with s.
+// front: "90s", "1h30m", "3d", "1d12h".
 func ParseDuration(s string) (time.Duration, error) {
-	wrong := errors.New("is no duration like 90s, 15m or 3d")
+	wrong := wrong(s, "is no duration like 90s, 15m or 3d")
 	const day = 24 * time.Hour
 	var total time.Duration
 	rest := s
@@ -185,29 +193,28 @@ var machines = map[string]string{"x86_64": "amd64", "x86": "386", "i386": "386",
 func parsePlatform(s string) (string, error) {
 	parts := strings.Split(s, "/")
 	if len(parts) < 2 || len(parts) > 3 {
-		return "", errors.New("is no platform like linux/amd64 or linux/arm/v7")
+		return "", wrong(s, "is no platform like linux/amd64 or linux/arm/v7")
 	}
 	for _, part := range parts {
 		if part == "" || strings.Trim(part, "abcdefghijklmnopqrstuvwxyz0123456789._-") != "" {
-			return "", errors.New("is no platform like linux/amd64 or linux/arm/v7")
+			return "", wrong(s, "is no platform like linux/amd64 or linux/arm/v7")
 		}
 	}
 	if arch, ok := machines[parts[1]]; ok {
-		return "", errors.New("names a machine; the architecture of its images is " + arch)
+		return "", wrong(s, "names a machine; the architecture of its images is "+arch)
 	}
 	return s, nil
 }
 
 // parseHost gives the canonical name of a registry host, with its port if it
-// has one. An error of this and the following is the end of a sentence that
-// begins with s.
+// has one.
 func parseHost(s string) (string, error) {
 	if strings.Contains(s, "://") {
-		return "", errors.New("has to stand without the scheme")
+		return "", wrong(s, "has to stand without the scheme")
 	}
 	ref, err := image.Parse(s + "/x")
 	if err != nil || ref.Registry != s || !validPort(s) {
-		return "", errors.New("is no registry host like docker.io or registry.example:5000")
+		return "", wrong(s, "is no registry host like docker.io or registry.example:5000")
 	}
 	return ref.Host(), nil
 }
@@ -228,14 +235,14 @@ func ParsePattern(s string) (string, error) {
 	domain, wild := strings.CutPrefix(s, "*.")
 	if !wild {
 		if strings.Contains(s, "*") {
-			return "", errors.New(`has a "*" elsewhere than as "*." in front of a domain`)
+			return "", wrong(s, `has a "*" elsewhere than as "*." in front of a domain`)
 		}
 		return parseHost(s)
 	}
 	// The label in front makes a host of a domain without a dot.
 	host, err := parseHost("x." + domain)
 	if err != nil {
-		return "", errors.New("is no domain like *.pkg.dev")
+		return "", wrong(s, "is no domain like *.pkg.dev")
 	}
 	return "*." + strings.TrimPrefix(host, "x."), nil
 }
@@ -244,7 +251,7 @@ func ParsePattern(s string) (string, error) {
 // that stands before its repositories.
 func parseMirror(s string) (string, error) {
 	if strings.Contains(s, "://") {
-		return "", errors.New("has to stand without the scheme")
+		return "", wrong(s, "has to stand without the scheme")
 	}
 	host, path, ok := strings.Cut(s, "/")
 	host, err := parseHost(host)
@@ -252,7 +259,7 @@ func parseMirror(s string) (string, error) {
 		return host, err
 	}
 	if ref, err := image.Parse("docker.io/" + path); err != nil || ref.Repository != path || ref.Tag != "" || ref.Digest != "" {
-		return "", errors.New("has a path that no repository has")
+		return "", wrong(s, "has a path that no repository has")
 	}
 	return host + "/" + path, nil
 }

@@ -100,6 +100,8 @@ func TestSettingErrors(t *testing.T) {
 		{"registries: {'a.example:': {}}", "is no registry host", 1, 14},
 		{"registries: {'user@a.example': {}}", "is no registry host", 1, 14},
 		{"registries: {'': {}}", "is no registry host", 1, 14},
+		{"registries: {'me:hunter2@a.example': {}}", `"…@a.example" is no registry host`, 1, 14},
+		{"registries: {a.io: {mirrors: ['https://me:hunter2@b.io']}}", `"…@b.io" has to stand without the scheme`, 1, 31},
 		{"registries:\n  docker.io: {}\n  index.docker.io: {}\n", `"docker.io" stands twice`, 3, 3},
 		{"registries: {a.io: {mirrors: b.io}}", "this has to be a list of host[:port][/path]", 1, 30},
 		{"registries: {a.io: {mirrors: [b]}}", `"b" is no registry host`, 1, 31},
@@ -147,6 +149,9 @@ func TestSettingErrors(t *testing.T) {
 		var e *Error
 		if !errors.As(err, &e) || !strings.Contains(e.Message, tt.message) || e.Line != tt.line || e.Column != tt.column || e.Path != "x.yaml" {
 			t.Errorf("Parse(%q): %v, want %d:%d %s", tt.text, err, tt.line, tt.column, tt.message)
+		}
+		if strings.Contains(e.Error(), "hunter2") {
+			t.Errorf("Parse(%q): %v shows the password", tt.text, err)
 		}
 	}
 }

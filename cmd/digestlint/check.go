@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/digestlint/digestlint/lint"
-	"github.com/digestlint/digestlint/registry"
 	"github.com/digestlint/digestlint/report"
 	"github.com/digestlint/digestlint/resolve"
 	"github.com/digestlint/digestlint/rules"
@@ -18,6 +17,7 @@ import (
 
 func (a *app) check() *cobra.Command {
 	var in input
+	var network network
 	var outputs []string
 	var failOn string
 	var exitZero, online bool
@@ -32,7 +32,8 @@ or is known to be malicious. It is offline and changes nothing.
 With --online it also asks registries what every tag leads to now: whether that is
 malicious, whether pins have been left behind by their tags, whether the registry
 still has them, and whether they are for one platform only. Nothing that Docker Hub
-counts as a pull is asked.
+counts as a pull is asked. Only well-known public registries are asked, unless the
+configuration or --allow-registry says which.
 
 Exit status: 0 clean, 1 findings at or above --fail-on, 2 wrong usage, 3 a selected
 file could not be read or a lookup failed.`,
@@ -56,8 +57,17 @@ file could not be read or a lookup failed.`,
 			}
 			opts.Rules = rules.All()
 			if online {
-				resolver := resolve.Resolver{Source: registry.New(registry.Options{})}
-				opts.Remote = resolver.Remote
+				settings, err := in.settings()
+				if err != nil {
+					return err
+				}
+				session, err := network.open(settings, publicRegistries)
+				if err != nil {
+					return err
+				}
+				defer session.close(a)
+				resolver := resolve.Resolver{Source: session.source}
+				opts.Remote, opts.Timeout = resolver.Remote, session.timeout
 			}
 			res, err := lint.Run(cmd.Context(), opts)
 			if err != nil {
@@ -74,6 +84,7 @@ file could not be read or a lookup failed.`,
 		},
 	}
 	in.flags(cmd)
+	network.flags(cmd)
 	f := cmd.Flags()
 	f.StringArrayVarP(&outputs, "output", "o", []string{"text"}, "`FORMAT[=FILE]`, repeatable: "+formatNames())
 	f.StringVar(&failOn, "fail-on", "warning", "the least severity that makes the exit status 1: info, warning or error")

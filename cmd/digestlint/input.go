@@ -17,6 +17,8 @@ type input struct {
 	workers   int
 	config    string
 	noConfig  bool
+
+	read *config.Config // the configuration once it has been read
 }
 
 func (in *input) flags(cmd *cobra.Command) {
@@ -26,8 +28,15 @@ func (in *input) flags(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&in.noConfig, "no-config", false, "read no "+config.Name)
 }
 
-// settings reads the configuration that the flags ask for.
-func (in *input) settings() (*config.Config, error) {
+// settings gives the configuration that the flags ask for.
+func (in *input) settings() (_ *config.Config, err error) {
+	if in.read == nil {
+		in.read, err = in.readSettings()
+	}
+	return in.read, err
+}
+
+func (in *input) readSettings() (*config.Config, error) {
 	var formats []string
 	for _, f := range parsers.Formats() {
 		formats = append(formats, f.Name)

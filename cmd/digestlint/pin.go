@@ -14,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/digestlint/digestlint/lint"
-	"github.com/digestlint/digestlint/registry"
 	"github.com/digestlint/digestlint/report"
 	"github.com/digestlint/digestlint/resolve"
 	"github.com/digestlint/digestlint/rewrite"
@@ -27,7 +26,8 @@ func (a *app) pin() *cobra.Command {
 	var resolver resolve.Resolver
 	var diff, dryRun bool
 	var digests string
-	var minAge time.Duration
+	var minAge duration
+	var network network
 	cmd := &cobra.Command{
 		Use:     "pin [PATH…]",
 		Aliases: []string{"fix"},
@@ -54,13 +54,26 @@ with its reason), 2 wrong usage, 3 a lookup or a file failed.`,
 			if opts.Stdin != nil {
 				return errors.New(`pin writes files; "-" has no place to write to`)
 			}
-			resolver.MinAge = minAge
-			resolver.Source = registry.New(registry.Options{})
+			settings, err := in.settings()
+			if err != nil {
+				return err
+			}
+			resolver.MinAge, resolver.Platforms = settings.Pin.MinAge, settings.Pin.Platforms
+			if cmd.Flags().Changed("min-age") {
+				resolver.MinAge = time.Duration(minAge)
+			}
 			opts.Resolve = resolver.Pin
 			if digests != "" {
 				if opts.Resolve, err = fromFile(digests); err != nil {
 					return err
 				}
+			} else {
+				session, err := network.open(settings, nil)
+				if err != nil {
+					return err
+				}
+				defer session.close(a)
+				resolver.Source, opts.Timeout = session.source, session.timeout
 			}
 			opts.DryRun, opts.Only = diff || dryRun, only.match()
 			res, err := lint.Pin(cmd.Context(), opts)
@@ -71,6 +84,7 @@ with its reason), 2 wrong usage, 3 a lookup or a file failed.`,
 		},
 	}
 	in.flags(cmd)
+	network.flags(cmd)
 	f := cmd.Flags()
 	f.BoolVar(&diff, "diff", false, "print the changes as a patch for git apply, write nothing")
 	f.BoolVar(&dryRun, "dry-run", false, "say what would be pinned, write nothing")
@@ -79,7 +93,7 @@ with its reason), 2 wrong usage, 3 a lookup or a file failed.`,
 	f.Var(&only, "only", "look at these images or files only; repeatable")
 	f.IntVar(&opts.MaxChanges, "max-changes", 0, "make at most `N` edits, whole files in the order of their paths")
 	f.StringVar(&resolver.Platform, "platform", "", "pin to the manifest of this platform (`OS/ARCH`), not to the index of all")
-	f.DurationVar(&minAge, "min-age", 0, "leave out tags that were pushed more recently, or nobody knows when")
+	f.Var(&minAge, "min-age", "leave out tags that were pushed more recently, or nobody knows when")
 	f.StringVar(&digests, "digests", "", "take digests from this `file`, never from the network")
 	return cmd
 }
