@@ -10,7 +10,7 @@ import (
 // for, before the failure is taken for that of the host. It is twice the
 // number of requests that can be under way, which one outage fails together,
 // if that is more.
-const patience = 8
+const patience = 12
 
 // host is what a wire knows of one host. What a server says about its load
 // concerns the host and not the request that it was said to: all requests wait
@@ -134,22 +134,15 @@ func (h *host) serverError() (hopeless bool) {
 }
 
 // silence notes an attempt without an answer. It reports whether there has
-// been none for long.
-func (h *host) silence() (hopeless bool) {
+// ever been one, and whether there has been none for long.
+func (h *host) silence() (proven, hopeless bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.silences++
-	return h.silences >= h.patience()
+	return h.answered, h.silences >= h.patience()
 }
 
 func (h *host) patience() int { return max(patience, 2*cap(h.slots)) }
-
-// proven reports whether the host has ever answered.
-func (h *host) proven() bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.answered
-}
 
 // throttle notes that a request of the round was refused because there were
 // too many. It gives the number of rounds in a row, from 1, and whether the

@@ -9,7 +9,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -119,7 +118,7 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	ctx := req.Context()
-	h := w.host(req.URL)
+	h := w.host(req)
 	if err := h.enter(ctx); err != nil {
 		return nil, err
 	}
@@ -175,17 +174,29 @@ func (w *wire) awaitTurn(ctx context.Context, h *host) (round int, err error) {
 	}
 }
 
-func (w *wire) host(u *url.URL) *host {
+func (w *wire) host(req *http.Request) *host {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	// A host may be dead over HTTPS and alive over HTTP.
-	key := u.Scheme + "://" + u.Host
+	name := req.URL.Host
+	key := req.URL.Scheme + "://" + name
+	if isPull(req) {
+		key += " pulls"
+	}
 	h, ok := w.hosts[key]
 	if !ok {
-		h = newHost(u.Host, w.slots(u.Host), w.pace(u.Host))
+		h = newHost(name, w.slots(name), w.pace(name))
 		w.hosts[key] = h
 	}
 	return h
+}
+
+// isPull reports whether Docker Hub counts req against the number of pulls that
+// it allows in some hours (https://docs.docker.com/docker-hub/usage/pulls/).
+// That this is used up says nothing about other requests, and waiting does not
+// help as it does with them.
+func isPull(req *http.Request) bool {
+	return req.Method == http.MethodGet && strings.Contains(req.URL.Path, "/manifests/") && registryOf(req.URL.Host) == dockerHub
 }
 
 func (w *wire) slots(host string) int {
@@ -328,11 +339,9 @@ func (w *wire) settleError(h *host, a attempt) step {
 	if f.kind != Unreachable && f.kind != Timeout {
 		return step{err: a.err} // there was an answer, or none was asked for
 	}
-	proven := h.proven()
-	passing := transient(a.err) || proven // a host that has answered may be restarting
-	last := a.repetitions >= w.retries
-	switch hopeless := h.silence(); {
-	case !hopeless && passing && !last:
+	proven, hopeless := h.silence()
+	switch {
+	case a.repetitions < w.retries && (transient(a.err) || proven): // it may be restarting
 		return step{again: true, counts: true, pause: w.backOff(a.repetitions)}
 	case hopeless, !proven, !transient(a.err):
 		// Whatever else is to be asked there would fail in the same way after
