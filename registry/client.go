@@ -4,10 +4,10 @@
 //
 // A [Client] lives for one run. It remembers every answer, failures included,
 // so a reference that stands in a thousand files costs one HEAD request, and a
-// registry that is down is found out once. What it sends for the first
-// reference of a repository is one request to the API root of each registry,
-// one to its token server for each repository where the registry uses tokens
-// (their scope is a repository), and the HEAD itself.
+// registry that is down is found out once. What it sends besides is one request
+// to the API root of each registry, and one to its token server for each
+// repository where the registry uses tokens (their scope is a repository), or
+// for each batch of repositories after [Client.Announce].
 //
 // The digest of a HEAD, which [Client.Resolve] gives, is what the registry says
 // it is. [Client.Read] reads the manifest and so proves its digest; callers
@@ -36,9 +36,11 @@ import (
 // Options are the settings of a [Client]. The zero value of each field is its
 // default.
 type Options struct {
-	// Keychain finds credentials; by default the files and helpers of Docker
-	// and Podman. It is asked once for each registry, for the registry as a
-	// whole.
+	// Keychain finds credentials. It is asked once for each registry, for the
+	// registry as a whole. By default credentials are those of Docker's and
+	// Podman's files, namespaces included, and of the helpers that these name:
+	// DOCKER_AUTH_CONFIG, REGISTRY_AUTH_FILE, Docker's config.json and Podman's
+	// auth.json, in this order.
 	Keychain authn.Keychain
 	// Transport sends the requests. By default it is one that honours the
 	// proxy variables of the environment. One of the caller knows nothing of
@@ -109,7 +111,7 @@ type Registry struct {
 // Client asks registries and remembers what they answer. Its methods may be
 // called at the same time from several goroutines.
 type Client struct {
-	keychain authn.Keychain
+	keychain keychain
 	settings map[string]Registry
 	wire     *wire
 
@@ -122,18 +124,20 @@ type Client struct {
 
 	hubTags   memo[hubTag] // by canonical name with tag
 	hubHealth health
+
+	batches batches
 }
 
 // New makes a Client. It sends nothing.
 func New(o Options) *Client {
 	c := &Client{
-		keychain: o.Keychain,
+		keychain: foreignKeychain{o.Keychain},
 		settings: make(map[string]Registry),
 		wire:     newWire(o),
 		mirrors:  make(map[string][]source),
 	}
-	if c.keychain == nil {
-		c.keychain = authn.DefaultKeychain
+	if o.Keychain == nil {
+		c.keychain = &credentialFiles{}
 	}
 	for host, settings := range o.Registries {
 		host = strings.ToLower(host)

@@ -2,15 +2,14 @@ package registry
 
 import (
 	"context"
-	"errors"
 	"io"
 	"net"
 	"net/http"
 	"net/netip"
 	"strings"
+	"sync"
 	"sync/atomic"
 
-	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 )
@@ -25,17 +24,24 @@ const maxRedirects = 5
 // endpoint is a registry after its API root has been asked how it wants
 // requests to be authorised.
 type endpoint struct {
-	registry    name.Registry
-	door        *door
-	challenge   *transport.Challenge
-	credentials authn.Authenticator // authn.Anonymous where there are none
-	token       string              // bearer token from the credential file
+	host      string // canonical
+	registry  name.Registry
+	door      *door
+	challenge *transport.Challenge
+	// foreign is set where another host has set the challenge. What that
+	// wants to be told is not its business.
+	foreign  bool
+	accounts memo[*account] // by namespace
+
+	mu     sync.Mutex
+	shared map[*batch]*bearer
 }
 
 // repository is one repository of an endpoint, ready for requests.
 type repository struct {
 	client    *http.Client
 	address   string // of the manifests, up to and with the last slash
+	host      string // canonical
 	anonymous bool
 	hub       bool // of Docker Hub itself, not of a mirror
 }
@@ -52,62 +58,20 @@ func (c *Client) endpoint(ctx context.Context, host string) (*endpoint, error) {
 		if err != nil {
 			return nil, &failure{kind: Invalid, text: "the host is not one of a registry"}
 		}
-		e := &endpoint{registry: registry, door: &door{inner: c.wire, plain: plain}}
-		return e, e.greet(ctx, c.keychain)
+		e := &endpoint{
+			host:     host,
+			registry: registry,
+			door:     &door{inner: c.wire, plain: plain},
+			shared:   make(map[*batch]*bearer),
+		}
+		watch := &watch{inner: e.door, host: registry.RegistryStr()}
+		e.challenge, err = transport.Ping(ctx, registry, watch)
+		if err != nil {
+			return nil, elsewhere(err, "at its API root")
+		}
+		e.foreign = watch.left.Load()
+		return e, nil
 	})
-}
-
-// greet asks the API root and finds the credentials.
-func (e *endpoint) greet(ctx context.Context, keychain authn.Keychain) error {
-	watch := &watch{inner: e.door, host: e.registry.RegistryStr()}
-	challenge, err := transport.Ping(ctx, e.registry, watch)
-	if err != nil {
-		return elsewhere(err, "at its API root")
-	}
-	e.challenge = challenge
-	e.credentials = authn.Anonymous
-	if watch.left.Load() {
-		// Another host has set the challenge: what it wants to be told is
-		// not its business.
-		return nil
-	}
-	config, err := findCredentials(ctx, keychain, e.registry)
-	if err != nil {
-		return err
-	}
-	if *config != (authn.AuthConfig{}) {
-		e.credentials = authn.FromConfig(*config)
-		e.token = config.RegistryToken
-	}
-	return nil
-}
-
-// findCredentials asks keychain for those of registry. A helper is a process
-// that knows nothing of ctx; it is left behind when ctx ends.
-func findCredentials(ctx context.Context, keychain authn.Keychain, registry name.Registry) (*authn.AuthConfig, error) {
-	type outcome struct {
-		config *authn.AuthConfig
-		err    error
-	}
-	found := make(chan outcome, 1)
-	go func() {
-		var o outcome
-		var auth authn.Authenticator
-		if auth, o.err = authn.Resolve(ctx, keychain, registry); o.err == nil {
-			o.config, o.err = authn.Authorization(ctx, auth)
-		}
-		found <- o
-	}()
-	select {
-	case o := <-found:
-		if o.err != nil {
-			// The error may quote what the helper printed.
-			return nil, &failure{kind: Credentials, text: "the credential file or helper failed"}
-		}
-		return o.config, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
 }
 
 // repository gives the repository with the path at the canonical host.
@@ -117,9 +81,13 @@ func (c *Client) repository(ctx context.Context, host, path string) (*repository
 		if err != nil {
 			return nil, err
 		}
-		rt, err := e.authorised(ctx, path)
+		a, err := c.account(ctx, e, path)
 		if err != nil {
-			return nil, noteCredentials(err, e.anonymous())
+			return nil, err
+		}
+		rt, err := c.authorise(e, a, path)
+		if err != nil {
+			return nil, err
 		}
 		scheme := "https"
 		if e.challenge.Insecure {
@@ -128,41 +96,11 @@ func (c *Client) repository(ctx context.Context, host, path string) (*repository
 		return &repository{
 			client:    &http.Client{Transport: rt, CheckRedirect: checkRedirects},
 			address:   scheme + "://" + e.registry.RegistryStr() + "/v2/" + path + "/manifests/",
-			anonymous: e.anonymous(),
+			host:      host,
+			anonymous: a.anonymous(),
 			hub:       host == dockerHub,
 		}, nil
 	})
-}
-
-func (e *endpoint) anonymous() bool { return e.credentials == authn.Anonymous }
-
-// authorised is a transport whose requests carry what the registry wants for
-// reading the repository at path, and requests to other hosts nothing of it.
-func (e *endpoint) authorised(ctx context.Context, path string) (http.RoundTripper, error) {
-	token := &transport.Token{Token: e.token}
-	if strings.EqualFold(e.challenge.Scheme, "bearer") && e.token == "" {
-		scope := e.registry.Repo(path).Scope(transport.PullScope)
-		var err error
-		token, err = transport.Exchange(ctx, e.registry, e.credentials, e.door, []string{scope}, e.challenge)
-		if err != nil {
-			return nil, elsewhere(err, tokenServer)
-		}
-		if token.AccessToken != "" { // another name of the same
-			token.Token = token.AccessToken
-		}
-	}
-	return transport.FromToken(e.registry, e.credentials, e.door, e.challenge, token)
-}
-
-// noteCredentials gives a refusal another hint where credentials were sent.
-func noteCredentials(err error, anonymous bool) error {
-	var f *failure
-	if anonymous || !errors.As(err, &f) || f.kind != Unauthorized {
-		return err
-	}
-	noted := *f
-	noted.hint = "the stored credentials were refused: log in again, or as somebody who may read the repository"
-	return &noted
 }
 
 // tokenServer is where a status came from, as [elsewhere] says it.
@@ -170,7 +108,7 @@ const tokenServer = "from its token server"
 
 // elsewhere says of a status that it was not the manifest's: there, 404 does
 // not mean that an image is missing.
-func elsewhere(err error, where string) error {
+func elsewhere(err error, where string) *failure {
 	f := explain(err)
 	if f.status == 0 {
 		return f
@@ -199,12 +137,12 @@ func (r *repository) ask(ctx context.Context, method, identifier string) (*answe
 	req.Header.Set("Accept", accept)
 	resp, err := r.client.Do(req)
 	if err != nil {
-		// A status comes as an error only from the renewal of a token.
-		return nil, noteCredentials(elsewhere(err, tokenServer), r.anonymous)
+		// A status comes as an error only from the token server.
+		return nil, r.note(elsewhere(err, tokenServer))
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return nil, noteCredentials(refusal(resp.StatusCode), r.anonymous)
+		return nil, r.note(refusal(resp.StatusCode))
 	}
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {

@@ -62,6 +62,14 @@ func try[V any](ctx context.Context, c *Client, ref image.Reference, ask func(co
 	return v, err
 }
 
+// path is that of a repository at s which has the path at its registry.
+func (s source) path(path string) string {
+	if s.prefix == "" {
+		return path
+	}
+	return s.prefix + "/" + path
+}
+
 // askSource asks one place for the repository with the path at its registry.
 func askSource[V any](ctx context.Context, c *Client, s source, path string, ask func(context.Context, *repository) (V, error)) (V, error) {
 	var none V
@@ -71,11 +79,8 @@ func askSource[V any](ctx context.Context, c *Client, s source, path string, ask
 	if err := s.health.err(); err != nil {
 		return none, err
 	}
-	if s.prefix != "" {
-		path = s.prefix + "/" + path
-	}
 	v, err := func() (V, error) {
-		r, err := c.repository(ctx, s.host, path)
+		r, err := c.repository(ctx, s.host, s.path(path))
 		if err != nil {
 			return none, err
 		}
