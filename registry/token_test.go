@@ -115,8 +115,8 @@ func refs(t *testing.T, host string, n int) []image.Reference {
 	return all
 }
 
-// resolveAll resolves the references at the same time.
-func resolveAll(t *testing.T, c *Client, refs []image.Reference) {
+// resolveEach resolves the references at the same time.
+func resolveEach(t *testing.T, c *Client, refs []image.Reference) {
 	t.Helper()
 	var wg sync.WaitGroup
 	for _, ref := range refs {
@@ -144,7 +144,7 @@ func TestAnnounce(t *testing.T) {
 			if s.total("") != 0 {
 				t.Error("an announcement sent something")
 			}
-			resolveAll(t, c, all)
+			resolveEach(t, c, all)
 			for prefix, want := range map[string]int{"GET /v2/": 1, "GET /token": test.tokens, "HEAD ": 200} {
 				if got := s.total(prefix); got != want {
 					t.Errorf("%d requests %q, want %d", got, prefix, want)
@@ -162,7 +162,7 @@ func TestAnnounceMore(t *testing.T) {
 	all := refs(t, s.host(), 40)
 	all = append(all, all[0], parse(t, "%s/team/app000:2", s.host()), image.Reference{Repository: "../x"})
 	c.Announce(all)
-	resolveAll(t, c, append(all[:1:1], all[41])) // one repository of the first batch
+	resolveEach(t, c, append(all[:1:1], all[41])) // one repository of the first batch
 	if n := s.total("GET /token"); n != 1 {
 		t.Errorf("%d tokens, want 1", n)
 	}
@@ -194,7 +194,7 @@ func TestBatchRefused(t *testing.T) {
 			c, naps := newClient(Options{})
 			all := refs(t, s.host(), n)
 			c.Announce(all)
-			resolveAll(t, c, all)
+			resolveEach(t, c, all)
 			for prefix, want := range map[string]int{"GET /v2/": 1, "GET /token": test.tokens, "HEAD ": test.heads} {
 				if got := s.total(prefix); got != want {
 					t.Errorf("%d requests %q, want %d", got, prefix, want)
@@ -208,7 +208,7 @@ func TestBatchRefused(t *testing.T) {
 			for i := range all {
 				all[i].Tag = "2"
 			}
-			resolveAll(t, c, all)
+			resolveEach(t, c, all)
 			if got := s.total("") - before; got != n {
 				t.Errorf("%d requests for other tags, want %d", got, n)
 			}
@@ -277,7 +277,7 @@ func TestTokenExpires(t *testing.T) {
 				for i := range all {
 					all[i].Tag = fmt.Sprint(round)
 				}
-				resolveAll(t, c, all)
+				resolveEach(t, c, all)
 				if got := s.total("GET /token"); got != (round+1)*tokens {
 					t.Errorf("round %d: %d tokens, want %d", round, got, (round+1)*tokens)
 				}
@@ -296,7 +296,7 @@ func TestTokenRevoked(t *testing.T) {
 	issuer := newIssuer()
 	s := serve(t, issuer)
 	c, _ := newClient(Options{Concurrency: 100})
-	resolveAll(t, c, []image.Reference{parse(t, "%s/app:1", s.host())})
+	resolveEach(t, c, []image.Reference{parse(t, "%s/app:1", s.host())})
 	issuer.mu.Lock()
 	issuer.revoked = 1
 	issuer.mu.Unlock()
@@ -304,7 +304,7 @@ func TestTokenRevoked(t *testing.T) {
 	for i := range 50 {
 		all = append(all, parse(t, "%s/app:v%d", s.host(), i))
 	}
-	resolveAll(t, c, all)
+	resolveEach(t, c, all)
 	if got := s.total("GET /token"); got != 2 {
 		t.Errorf("%d tokens, want 2", got)
 	}
@@ -317,7 +317,7 @@ func TestTokenExtraScope(t *testing.T) {
 	s := serve(t, issuer)
 	c, _ := newClient(Options{})
 	for _, tag := range []string{"1", "2"} {
-		resolveAll(t, c, []image.Reference{parse(t, "%s/app:%s", s.host(), tag)})
+		resolveEach(t, c, []image.Reference{parse(t, "%s/app:%s", s.host(), tag)})
 	}
 	if got := issuer.asked; len(got) != 2 || !slices.Equal(got[1]["scope"], []string{"aws", "repository:app:pull"}) {
 		t.Errorf("asked for %v", got)
@@ -357,7 +357,7 @@ func TestIdentityToken(t *testing.T) {
 	c, _ := newClient(Options{Keychain: &keys{logins: map[string]authn.AuthConfig{s.host(): identity}}})
 	all := refs(t, s.host(), 4)
 	c.Announce(all)
-	resolveAll(t, c, all)
+	resolveEach(t, c, all)
 	if n := s.total("POST /token"); n != 1 {
 		t.Errorf("%d tokens, want 1", n)
 	}
@@ -387,7 +387,7 @@ func TestAnnounceMirror(t *testing.T) {
 	c, _ := newClient(Options{Registries: mirrored(registry.host(), mirror.host()+"/hub")})
 	all := refs(t, registry.host(), 32)
 	c.Announce(all)
-	resolveAll(t, c, all)
+	resolveEach(t, c, all)
 	if n := mirror.total("GET /token"); n != 2 {
 		t.Errorf("%d tokens at the mirror, want 2", n)
 	}
