@@ -72,7 +72,7 @@ func (g *guard) address(u *url.URL) error {
 	if g == nil || g.lists(u.Host) {
 		return nil
 	}
-	host := u.Hostname()
+	host := strings.ToLower(u.Hostname())
 	a, err := netip.ParseAddr(host)
 	switch {
 	case err == nil && !public(a), loopback(host):
@@ -195,12 +195,12 @@ func public(a netip.Addr) bool {
 	return globalUnicast.Contains(a) && !slices.ContainsFunc(inward6, contains)
 }
 
-// endsInNumber reports whether programs other than this may take host for an
-// IPv4 address (https://url.spec.whatwg.org/#ends-in-a-number-checker).
+// endsInNumber reports whether programs other than this may take host, in lower
+// case, for an IPv4 address (https://url.spec.whatwg.org/#ends-in-a-number-checker).
 func endsInNumber(host string) bool {
 	host = strings.TrimSuffix(host, ".")
 	last := host[strings.LastIndexByte(host, '.')+1:]
-	digits, hex := strings.CutPrefix(strings.ToLower(last), "0x")
+	digits, hex := strings.CutPrefix(last, "0x")
 	if hex {
 		return strings.Trim(digits, "0123456789abcdef") == ""
 	}
