@@ -73,9 +73,9 @@ func timed(o Options, h http.Handler) (*Client, *journal) {
 	return c, j
 }
 
-// resolveAll asks for n tags of registry.test at the same time and gives the
+// resolveTags asks for n tags of registry.test at the same time and gives the
 // errors, in their order, nil where there was none.
-func resolveAll(t *testing.T, c *Client, n int) []error {
+func resolveTags(t *testing.T, c *Client, n int) []error {
 	t.Helper()
 	refs := make([]image.Reference, n)
 	for i := range refs {
@@ -122,7 +122,7 @@ func TestThrottledTogether(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c, j := timed(Options{}, bad(defaultConcurrency, refuse))
-				noErrors(t, resolveAll(t, c, 40))
+				noErrors(t, resolveTags(t, c, 40))
 				got := j.manifests()
 				if len(got) != 40+defaultConcurrency {
 					t.Errorf("%d requests, want %d", len(got), 40+defaultConcurrency)
@@ -166,7 +166,7 @@ func TestThrottledForLong(t *testing.T) {
 			}
 			good(w, r)
 		}))
-		noErrors(t, resolveAll(t, c, 200))
+		noErrors(t, resolveTags(t, c, 200))
 		if refused == 0 || refused > 200 {
 			t.Errorf("%d refusals of %d requests", refused, len(j.manifests()))
 		}
@@ -195,7 +195,7 @@ func TestThrottledForever(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c, j := timed(Options{}, bad(always, status(429, test.after)))
 				start := time.Now()
-				errs := resolveAll(t, c, 100)
+				errs := resolveTags(t, c, 100)
 				allOf(t, errs, RateLimited)
 				if got, want := time.Since(start), test.took+200*time.Millisecond; got != want { // API root, first refusal
 					t.Errorf("it took %v, want %v", got, want)
@@ -231,7 +231,7 @@ func TestGivenUpWhilePausing(t *testing.T) {
 			w.WriteHeader(http.StatusTooManyRequests)
 		}))
 		start := time.Now()
-		allOf(t, resolveAll(t, c, 20), RateLimited)
+		allOf(t, resolveTags(t, c, 20), RateLimited)
 		if got := time.Since(start); got > 10*time.Second {
 			t.Errorf("it took %v", got)
 		}
@@ -331,7 +331,7 @@ func TestHostGoesAway(t *testing.T) {
 					return (&names{}).RoundTrip(req)
 				})}, nil)
 				failed := 0
-				for _, err := range resolveAll(t, c, 20) {
+				for _, err := range resolveTags(t, c, 20) {
 					if err != nil {
 						failed++
 					}
@@ -360,7 +360,7 @@ func TestSilentHost(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			c, j := timed(Options{}, api(hang))
 			start := time.Now()
-			allOf(t, resolveAll(t, c, 500), Timeout)
+			allOf(t, resolveTags(t, c, 500), Timeout)
 			if d := time.Since(start); d > 5*defaultTimeout {
 				t.Errorf("it took %v", d)
 			}
@@ -378,7 +378,7 @@ func TestSilentHost(t *testing.T) {
 				}
 				good(w, r)
 			}))
-			errs := resolveAll(t, c, 100)
+			errs := resolveTags(t, c, 100)
 			asError(t, errs[7], Timeout)
 			noErrors(t, append(errs[:7], errs[8:]...))
 		})
@@ -399,7 +399,7 @@ func TestFailingHost(t *testing.T) {
 			good(w, r)
 		}))
 		start := time.Now()
-		allOf(t, resolveAll(t, c, 1000), Server)
+		allOf(t, resolveTags(t, c, 1000), Server)
 		if n := len(j.manifests()); n > 1000+4*defaultConcurrency {
 			t.Errorf("%d requests for 1000 references", n)
 		}
