@@ -147,7 +147,7 @@ var (
 		}
 		return d, err
 	}, "!!str")
-	platform = scalar("os/arch[/variant]", parsePlatform, "!!str")
+	platform = scalar("os/arch[/variant]", ParsePlatform, "!!str")
 	mirror   = scalar("host[:port][/path]", parseMirror, "!!str")
 	pattern  = scalar("a host or *.domain", ParsePattern, "!!str")
 )
@@ -190,7 +190,9 @@ func ParseDuration(s string) (time.Duration, error) {
 // (https://github.com/opencontainers/image-spec/blob/main/config.md#properties).
 var machines = map[string]string{"x86_64": "amd64", "x86": "386", "i386": "386", "i686": "386", "aarch64": "arm64", "armhf": "arm"}
 
-func parsePlatform(s string) (string, error) {
+// ParsePlatform gives s if it is the name of a platform: os/arch, or
+// os/arch/variant.
+func ParsePlatform(s string) (string, error) {
 	parts := strings.Split(s, "/")
 	if len(parts) < 2 || len(parts) > 3 {
 		return "", wrong(s, "is no platform like linux/amd64 or linux/arm/v7")

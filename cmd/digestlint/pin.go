@@ -13,21 +13,29 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/digestlint/digestlint/config"
 	"github.com/digestlint/digestlint/lint"
+	"github.com/digestlint/digestlint/registry"
 	"github.com/digestlint/digestlint/report"
 	"github.com/digestlint/digestlint/resolve"
 	"github.com/digestlint/digestlint/rewrite"
 )
 
+// pinFlags are the flags of pin.
+type pinFlags struct {
+	input    input
+	network  network
+	only     only
+	minAge   duration
+	platform string
+	digests  string
+	diff     bool
+	dryRun   bool
+	opts     lint.PinOptions
+}
+
 func (a *app) pin() *cobra.Command {
-	var in input
-	var only only
-	var opts lint.PinOptions
-	var resolver resolve.Resolver
-	var diff, dryRun bool
-	var digests string
-	var minAge duration
-	var network network
+	var p pinFlags
 	cmd := &cobra.Command{
 		Use:     "pin [PATH…]",
 		Aliases: []string{"fix"},
@@ -45,57 +53,77 @@ with its reason), 2 wrong usage, 3 a lookup or a file failed.`,
   digestlint pin --only image=nginx --only path='deploy/**'
   digestlint pin --digests digests.yaml     without the network, from what "digestlint resolve" wrote
   digestlint pin docker-compose.yml deploy  only these`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			common, err := in.options(a, args)
-			if err != nil {
-				return err
-			}
-			opts.Options = common
-			if opts.Stdin != nil {
-				return errors.New(`pin writes files; "-" has no place to write to`)
-			}
-			settings, err := in.settings()
-			if err != nil {
-				return err
-			}
-			resolver.MinAge, resolver.Platforms = settings.Pin.MinAge, settings.Pin.Platforms
-			if cmd.Flags().Changed("min-age") {
-				resolver.MinAge = time.Duration(minAge)
-			}
-			opts.Resolve = resolver.Pin
-			if digests != "" {
-				if opts.Resolve, err = fromFile(digests); err != nil {
-					return err
-				}
-			} else {
-				session, err := network.open(settings, nil)
-				if err != nil {
-					return err
-				}
-				defer session.close(a)
-				resolver.Source, opts.Timeout = session.source, session.timeout
-			}
-			opts.DryRun, opts.Only = diff || dryRun, only.match()
-			res, err := lint.Pin(cmd.Context(), opts)
-			if err != nil {
-				return err
-			}
-			return a.pinned(res, diff, dryRun)
-		},
+		RunE: func(cmd *cobra.Command, args []string) error { return a.runPin(cmd, &p, args) },
 	}
-	in.flags(cmd)
-	network.flags(cmd)
+	p.input.flags(cmd)
+	p.network.flags(cmd)
 	f := cmd.Flags()
-	f.BoolVar(&diff, "diff", false, "print the changes as a patch for git apply, write nothing")
-	f.BoolVar(&dryRun, "dry-run", false, "say what would be pinned, write nothing")
-	f.BoolVar(&opts.Unsafe, "unsafe", false, "also edit .env lines and variables that something unseen may read")
-	f.BoolVar(&opts.Update, "update", false, "also move digests to what their tags lead to now")
-	f.Var(&only, "only", "look at these images or files only; repeatable")
-	f.IntVar(&opts.MaxChanges, "max-changes", 0, "make at most `N` edits, whole files in the order of their paths")
-	f.StringVar(&resolver.Platform, "platform", "", "pin to the manifest of this platform (`OS/ARCH`), not to the index of all")
-	f.Var(&minAge, "min-age", "leave out tags that were pushed more recently, or nobody knows when")
-	f.StringVar(&digests, "digests", "", "take digests from this `file`, never from the network")
+	f.BoolVar(&p.diff, "diff", false, "print the changes as a patch for git apply, write nothing")
+	f.BoolVar(&p.dryRun, "dry-run", false, "say what would be pinned, write nothing")
+	f.BoolVar(&p.opts.Unsafe, "unsafe", false, "also edit .env lines and variables that something unseen may read")
+	f.BoolVar(&p.opts.Update, "update", false, "also move digests to what their tags lead to now")
+	f.Var(&p.only, "only", "look at these images or files only; repeatable")
+	f.IntVar(&p.opts.MaxChanges, "max-changes", 0, "make at most `N` edits, whole files in the order of their paths")
+	f.StringVar(&p.platform, "platform", "", "pin to the manifest of this platform (`OS/ARCH`), not to the index of all")
+	f.Var(&p.minAge, "min-age", "leave out tags that were pushed more recently, or nobody knows when")
+	f.StringVar(&p.digests, "digests", "", "take digests from this `file`, never from the network")
 	return cmd
+}
+
+func (a *app) runPin(cmd *cobra.Command, p *pinFlags, args []string) error {
+	opts := p.opts
+	var err error
+	if opts.Options, err = p.input.options(a, args); err != nil {
+		return err
+	}
+	if opts.Stdin != nil {
+		return errors.New(`pin writes files; "-" has no place to write to`)
+	}
+	opts.DryRun, opts.Only, opts.Progress = p.diff || p.dryRun, p.only.match(), &lint.Progress{}
+	status := func() []registry.HostStatus { return nil }
+	if p.digests != "" {
+		if opts.Resolve, err = fromFile(p.digests); err != nil {
+			return err
+		}
+	} else {
+		session, err := p.resolve(cmd, &opts)
+		if err != nil {
+			return err
+		}
+		defer session.close(a)
+		status = session.client.Status
+	}
+	stop := a.watch(opts.Progress, status)
+	res, err := lint.Pin(cmd.Context(), opts)
+	stop()
+	if err != nil {
+		return err
+	}
+	return a.pinned(res, p.diff, p.dryRun)
+}
+
+// resolve makes opts ask registries. The session is to be closed.
+func (p *pinFlags) resolve(cmd *cobra.Command, opts *lint.PinOptions) (*session, error) {
+	settings, err := p.input.settings()
+	if err != nil {
+		return nil, err
+	}
+	resolver := resolve.Resolver{MinAge: settings.Pin.MinAge, Platforms: settings.Pin.Platforms}
+	if cmd.Flags().Changed("min-age") {
+		resolver.MinAge = time.Duration(p.minAge)
+	}
+	if p.platform != "" {
+		if resolver.Platform, err = config.ParsePlatform(p.platform); err != nil {
+			return nil, fmt.Errorf("--platform: %w", err)
+		}
+	}
+	session, err := p.network.open(settings, nil)
+	if err != nil {
+		return nil, err
+	}
+	resolver.Source = session.source
+	opts.Resolve, opts.Timeout = resolver.Pin, session.timeout
+	return session, nil
 }
 
 // pinned prints what a pin run did.
