@@ -192,10 +192,11 @@ func (l *List) Digests() map[string]bool {
 // there was none. Texts that are no platform are left out, whoever made them
 // up; platforms are sorted.
 func (l *List) Put(ref image.Reference, digest string, platforms []string, now time.Time) (old string, err error) {
-	ref, err = canonical(ref)
+	c, err := canonical(ref)
 	if err != nil {
 		return "", fmt.Errorf("list %s: %w", ref, err)
 	}
+	ref = c
 	if !image.ValidDigest(digest) || ref.Digest != "" && ref.Digest != digest {
 		return "", fmt.Errorf("list %s: %q is not its digest", ref, digest)
 	}

@@ -172,7 +172,7 @@ func TestErrors(t *testing.T) {
 		{"no mapping", "---\n- x\n", "2:1: the file has to be a mapping"},
 		{"no version", "images: []\n", `1:1: the file lacks "version"`},
 		{"no images", "version: 1\n", `1:1: the file lacks "images"`},
-		{"another version", "version: 2\nimages:\n", "1:10: version has to be 1, the only one there is"},
+		{"another version", "version: 2\npictures:\n", "1:10: version has to be 1, the only one there is"},
 		{"a version that is a text", "version: \"1\"\nimages:\n", "1:10: version has to be 1, the only one there is"},
 		{"an unknown key", "version: 1\nimages:\nextra: 1\n", `3:1: "extra" is no key of the file; the keys are version, images`},
 		{"a key twice", "version: 1\nversion: 1\nimages:\n", `2:1: "version" stands twice in the file`},

@@ -26,11 +26,12 @@ func (p *parser) yaml(data []byte) error {
 		return nil
 	}
 	root := doc.Content[0]
-	fields, err := p.mapping(root, "the file", "version", "images")
-	if err != nil {
+	// Before all else: another version may have other keys.
+	if err := p.version(root); err != nil {
 		return err
 	}
-	if err := p.version(fields["version"].value); err != nil {
+	fields, err := p.mapping(root, "the file", "version", "images")
+	if err != nil {
 		return err
 	}
 	entries, err := p.images(fields["images"].value)
@@ -157,9 +158,13 @@ func (p *parser) bare(n *yaml.Node) error {
 	return nil
 }
 
-func (p *parser) version(n *yaml.Node) error {
-	if n.Kind != yaml.ScalarNode || n.Tag != "!!int" || n.Value != "1" {
-		return p.nodeErrorf(n, "version has to be 1, the only one there is")
+// version checks the value of the key "version" if root has one.
+func (p *parser) version(root *yaml.Node) error {
+	for i := 0; i+1 < len(root.Content) && root.Kind == yaml.MappingNode; i += 2 {
+		key, value := root.Content[i], root.Content[i+1]
+		if key.Value == "version" && (value.Kind != yaml.ScalarNode || value.Tag != "!!int" || value.Value != "1") {
+			return p.nodeErrorf(value, "version has to be 1, the only one there is")
+		}
 	}
 	return nil
 }

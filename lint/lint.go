@@ -45,6 +45,10 @@ type Options struct {
 	Assign func(path string) string
 	// Rules judge the uses; none means that nothing is judged.
 	Rules []*rules.Rule
+	// Approved reports whether a digest is approved, for the rule
+	// unapproved-digest; nil switches that off. It is called from several
+	// goroutines at once.
+	Approved func(digest string) bool
 	// Remote, if not nil, asks the registry of a reference what it says now,
 	// for the rules that judge by that; nil means that nothing is asked. It is
 	// called once for each distinct reference, from several goroutines. An
@@ -258,7 +262,7 @@ func (r *run) stdin() {
 
 // look finds the uses of a file and lets the rules judge them.
 func (r *run) look(f *source.File, named bool) {
-	pass := rules.Pass{File: f, Tree: &r.cross}
+	pass := rules.Pass{File: f, Tree: &r.cross, Approved: r.opts.Approved}
 	var unknown bool
 	binary := isBinary(f.Data)
 	if !binary && len(f.Data) <= maxSize {

@@ -13,10 +13,10 @@ import (
 // so that one slow registry does not keep the others waiting.
 const perHost = 32
 
-// eachReference calls ask with the index of each of the distinct references,
+// EachReference calls ask with the index of each of the distinct references,
 // several at once, under the limits of o. Ask is called for all of them, also
 // when ctx has ended.
-func (o *Options) eachReference(ctx context.Context, refs []image.Reference, ask func(ctx context.Context, i int)) {
+func (o *Options) EachReference(ctx context.Context, refs []image.Reference, ask func(ctx context.Context, i int)) {
 	if o.Timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, o.Timeout)

@@ -45,7 +45,7 @@ func (r *run) online(ctx context.Context) {
 	for i, l := range lookups {
 		refs[i] = l.ref
 	}
-	r.opts.eachReference(ctx, refs, func(ctx context.Context, i int) {
+	r.opts.EachReference(ctx, refs, func(ctx context.Context, i int) {
 		lookups[i].remote, lookups[i].err = r.opts.Remote(ctx, refs[i])
 	})
 	for _, l := range lookups {

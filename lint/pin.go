@@ -330,7 +330,7 @@ func (p *pinner) ask(ctx context.Context, questions []*question) {
 	for i, q := range questions {
 		refs[i] = q.ref
 	}
-	p.opts.eachReference(ctx, refs, func(ctx context.Context, i int) {
+	p.opts.EachReference(ctx, refs, func(ctx context.Context, i int) {
 		questions[i].answer, questions[i].err = p.opts.Resolve(ctx, refs[i])
 	})
 }

@@ -37,16 +37,16 @@ func (r *Resolver) Pin(ctx context.Context, ref image.Reference) (lint.Resolutio
 	if ref.Digest != "" {
 		return r.update(ctx, ref)
 	}
-	img, err := r.read(ctx, ref)
+	img, err := r.Read(ctx, ref)
 	if err != nil {
 		return lint.Resolution{}, err
 	}
 	return r.choose(ctx, ref, img)
 }
 
-// read gives the image of a tag unless the advisories list it or something
-// under it.
-func (r *Resolver) read(ctx context.Context, ref image.Reference) (registry.Image, error) {
+// Read gives the image that ref stands for now, by its tag where it has one. The
+// error is a [*lint.Refusal] where the advisories list it or something under it.
+func (r *Resolver) Read(ctx context.Context, ref image.Reference) (registry.Image, error) {
 	img, err := r.Source.Read(ctx, ref)
 	if err != nil {
 		return img, err
@@ -121,7 +121,7 @@ func (r *Resolver) update(ctx context.Context, ref image.Reference) (lint.Resolu
 	if err != nil || now.Digest == ref.Digest {
 		return stay, err
 	}
-	img, err := r.read(ctx, tag)
+	img, err := r.Read(ctx, tag)
 	if err != nil {
 		return stay, err
 	}

@@ -13,6 +13,9 @@ func Page(r *Rule) string {
 	if r.OnlineOnly() {
 		b.WriteString("Only with `--online`: the registry is asked.\n")
 	}
+	if r.Setting != "" {
+		fmt.Fprintf(&b, "\nOff until `%s` is set in `.digestlint.yaml`.\n", r.Setting)
+	}
 	section(&b, "Why", r.Why)
 	section(&b, "Bad", fence(r.Format, r.Bad))
 	section(&b, "Good", fence(r.Format, r.Good))

@@ -56,6 +56,9 @@ type Rule struct {
 	// in the format Format, and are tested.
 	Why, Format, Bad, Good, Fix string
 	Since                       string
+	// Setting is the key of .digestlint.yaml without which the rule says
+	// nothing, empty where it needs none.
+	Setting string
 	// Security is the severity for code-scanning services, from 0.1 to 10,
 	// empty where the rule is not about security;
 	// Precision is "very-high", "high", "medium" or "low"
@@ -152,6 +155,9 @@ type Pass struct {
 	Uses     []image.Use
 	Problems []Problem
 	Tree     *Tree
+	// Approved reports whether a digest is approved, for unapproved-digest;
+	// nil where everything is.
+	Approved func(digest string) bool
 
 	rule   *Rule
 	report func(Finding)

@@ -21,14 +21,22 @@ const (
 )
 
 // judge runs all rules over files, given as path, format and content, and
-// returns the findings by path, offset and rule.
+// returns the findings by path, offset and rule. Every digest is approved.
 func judge(t *testing.T, files ...[3]string) []rules.Finding {
+	t.Helper()
+	return judgeApproved(t, nil, files...)
+}
+
+// judgeApproved is judge with a list of approved digests.
+func judgeApproved(t *testing.T, approved func(digest string) bool, files ...[3]string) []rules.Finding {
 	t.Helper()
 	var found []rules.Finding
 	report := func(f rules.Finding) { found = append(found, f) }
 	tree := &rules.Tree{}
 	for _, file := range files {
-		rules.Run(parse(t, tree, file), rules.All(), report)
+		pass := parse(t, tree, file)
+		pass.Approved = approved
+		rules.Run(pass, rules.All(), report)
 	}
 	rules.Finish(tree, rules.All(), report)
 	slices.SortStableFunc(found, func(a, b rules.Finding) int {
@@ -80,14 +88,16 @@ func TestExamples(t *testing.T) {
 	for _, r := range rules.All() {
 		t.Run(r.Name, func(t *testing.T) {
 			is := func(f rules.Finding) bool { return f.Rule == r }
-			found := judge(t, [3]string{"bad", r.Format, r.Bad})
+			// What the good example is pinned to is approved.
+			approved := func(digest string) bool { return strings.Contains(r.Good, digest) }
+			found := judgeApproved(t, approved, [3]string{"bad", r.Format, r.Bad})
 			if r.OnlineOnly() {
 				found = online(t, saidOf(t, r), [3]string{"bad", r.Format, r.Bad})
 			}
 			if !slices.ContainsFunc(found, is) {
 				t.Errorf("the bad example is not reported:\n%s", lines(found))
 			}
-			found = judge(t, [3]string{"good", r.Format, r.Good})
+			found = judgeApproved(t, approved, [3]string{"good", r.Format, r.Good})
 			if r.OnlineOnly() {
 				found = append(found, online(t, saidOf(t, r), [3]string{"good", r.Format, r.Good})...)
 			}
@@ -228,6 +238,32 @@ func TestJudging(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if got := lines(judge(t, test.file)); got != test.want {
+				t.Errorf("got\n%swant\n%s", got, test.want)
+			}
+		})
+	}
+}
+
+func TestUnapproved(t *testing.T) {
+	approved := func(digest string) bool { return digest == someDigest }
+	for _, test := range []struct {
+		name string
+		file [3]string
+		want string
+	}{
+		{"approved under any name", dockerfile("FROM a:1@" + someDigest + "\nFROM registry.example/b@" + someDigest), ""},
+		{"not approved", dockerfile("FROM a:1@" + otherDigest + "\nFROM b@" + otherDigest),
+			"1 error unapproved-digest: a:1 is pinned to sha256:fedcba987654…, which is not in the approved digests file\n" +
+				"2 error unapproved-digest: b is pinned to sha256:fedcba987654…, which is not in the approved digests file\n"},
+		{"not pinned", dockerfile("FROM a:1"), "1 error unpinned-image: a:1 is not pinned to a digest\n"},
+		{"no reference", dockerfile("FROM A:1@" + otherDigest),
+			"1 error invalid-reference: \"A:1@" + otherDigest + "\" is not a reference: upper case in the repository name \"A\"\n"},
+		{"the name of a build", compose("services:\n  web:\n    image: a:1@" + otherDigest + "\n    build: .\n"), ""},
+		{"an argument, approved and not", dockerfile("ARG A=a:1@" + otherDigest + "\nARG B=b:1@" + someDigest + "\nFROM $A\nFROM $B\n"),
+			"3 error unapproved-digest: a:1 is pinned to sha256:fedcba987654…, which is not in the approved digests file\n"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if got := lines(judgeApproved(t, approved, test.file)); got != test.want {
 				t.Errorf("got\n%swant\n%s", got, test.want)
 			}
 		})

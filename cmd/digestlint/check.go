@@ -55,12 +55,15 @@ file could not be read or a lookup failed.`,
 			if err != nil {
 				return err
 			}
+			settings, err := in.settings()
+			if err != nil {
+				return err
+			}
+			if opts.Approved, err = approved(settings.Approved); err != nil {
+				return err
+			}
 			opts.Rules = rules.All()
 			if online {
-				settings, err := in.settings()
-				if err != nil {
-					return err
-				}
 				session, err := network.open(settings, publicRegistries)
 				if err != nil {
 					return err

@@ -101,9 +101,7 @@ func (a *app) refs() *cobra.Command {
 			if err := show(a.stdout, list); err != nil {
 				return err
 			}
-			for _, e := range c.errors {
-				fmt.Fprintf(a.stderr, "digestlint: %s:%d:%d: %s\n", report.Visible(e.Path), e.Line, e.Column, report.Visible(e.Message))
-			}
+			a.problems(c.errors)
 			a.report(res)
 			return nil
 		},
@@ -247,17 +245,33 @@ func (r reference) note() string {
 	return state
 }
 
+// pulled reports whether the image comes from a registry, as far as is known.
+func (r reference) pulled() bool {
+	return r.Role != image.Output.String() && !r.Local && !r.Replaced
+}
+
+// texts are the texts that the reference can have.
+func (r reference) texts() []string {
+	if r.Value != nil {
+		return []string{*r.Value}
+	}
+	return r.Values
+}
+
+// problems tells people which parts of files could not be read.
+func (a *app) problems(errors []fileError) {
+	for _, e := range errors {
+		fmt.Fprintf(a.stderr, "digestlint: %s:%d:%d: %s\n", report.Visible(e.Path), e.Line, e.Column, report.Visible(e.Message))
+	}
+}
+
 // writeList prints each image that is pulled once.
 func writeList(w io.Writer, l *referenceList) error {
 	var names []string
 	for _, r := range l.References {
-		if r.Role == image.Output.String() || r.Local || r.Replaced {
-			continue
+		if r.pulled() {
+			names = append(names, r.texts()...)
 		}
-		if r.Value != nil {
-			names = append(names, *r.Value)
-		}
-		names = append(names, r.Values...)
 	}
 	slices.Sort(names)
 	buf := bufio.NewWriter(w)

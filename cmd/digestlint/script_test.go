@@ -20,6 +20,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/registry"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/empty"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/rogpeppe/go-internal/testscript"
@@ -38,6 +40,8 @@ func TestMain(m *testing.M) {
 //	status N COMMAND…   run a command that ends with status N
 //	registry            start a registry on loopback, named by $REGISTRY
 //	requests N          the registry was asked for manifests N times so far
+//	unplug              the registry of this script is gone
+//	push TAG            the registry's tag leads to a new image, $PUSHED
 //	same A B            two files hold the same bytes
 //	gitea FOLDER        start what multi-gitter needs of Gitea, named by $GITEA
 func TestScripts(t *testing.T) {
@@ -70,6 +74,8 @@ func TestScripts(t *testing.T) {
 			"registry": startRegistry,
 			"gitea":    startGitea,
 			"requests": requests,
+			"unplug":   unplug,
+			"push":     push,
 			"same":     same,
 		},
 	})
@@ -105,7 +111,10 @@ func same(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // heads counts the requests of one script's registry.
-type heads struct{ n atomic.Int64 }
+type heads struct {
+	n      atomic.Int64
+	server *httptest.Server
+}
 
 type key int
 
@@ -119,6 +128,20 @@ func requests(ts *testscript.TestScript, _ bool, args []string) {
 	if got := strconv.FormatInt(h.n.Load(), 10); got != args[0] {
 		ts.Fatalf("the registry was asked %s times, want %s", got, args[0])
 	}
+}
+
+func unplug(ts *testscript.TestScript, _ bool, _ []string) {
+	ts.Value(headsKey).(*heads).server.Close()
+}
+
+func push(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: push TAG")
+	}
+	img, err := random.Image(64, 1)
+	ts.Check(err)
+	ts.Check(remote.Write(parse(ts, ts.Getenv("REGISTRY")+"/"+args[0]), img))
+	ts.Setenv("PUSHED", digest(ts, img))
 }
 
 // startRegistry starts a registry with app:1 (an index), tool:1 (an image) and
@@ -147,9 +170,9 @@ func startRegistry(ts *testscript.TestScript, _ bool, _ []string) {
 		inner.ServeHTTP(w, r)
 	}))
 	ts.Defer(server.Close)
+	h.server = server
 	host := strings.TrimPrefix(server.URL, "http://")
-	index, err := random.Index(64, 1, 2)
-	ts.Check(err)
+	index := platforms(ts, "linux/amd64", "linux/arm64/v8", "unknown/unknown")
 	image, err := random.Image(64, 1)
 	ts.Check(err)
 	ts.Check(remote.WriteIndex(parse(ts, host+"/app:1"), index))
@@ -158,6 +181,19 @@ func startRegistry(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Setenv("REGISTRY", host)
 	ts.Setenv("APP", digest(ts, index))
 	ts.Setenv("TOOL", digest(ts, image))
+}
+
+// platforms is an index of images for the platforms.
+func platforms(ts *testscript.TestScript, names ...string) v1.ImageIndex {
+	var index v1.ImageIndex = empty.Index
+	for _, name := range names {
+		img, err := random.Image(64, 1)
+		ts.Check(err)
+		platform, err := v1.ParsePlatform(name)
+		ts.Check(err)
+		index = mutate.AppendManifests(index, mutate.IndexAddendum{Add: img, Descriptor: v1.Descriptor{Platform: platform}})
+	}
+	return index
 }
 
 // evilIndex is an index that no advisory lists; its arm64 manifest is.
