@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -222,18 +223,23 @@ type listener struct {
 
 func listen(t *testing.T, h http.Handler) *listener {
 	t.Helper()
+	return start(t, h, (*httptest.Server).Start)
+}
+
+func start(t *testing.T, h http.Handler, how func(*httptest.Server)) *listener {
+	t.Helper()
 	l := &listener{}
 	l.server = &server{count: make(map[string]int)}
 	l.Server = httptest.NewUnstartedServer(h)
-	l.Config.ErrorLog = serve(t, http.NotFoundHandler()).Config.ErrorLog
+	l.Config.ErrorLog = log.New(io.Discard, "", 0)
 	l.Config.ConnState = func(_ net.Conn, s http.ConnState) {
 		if s == http.StateNew {
 			l.connections.Add(1)
 		}
 	}
-	l.Start()
+	how(l.Server)
 	t.Cleanup(l.Close)
-	_, l.port, _ = net.SplitHostPort(l.host())
+	_, l.port, _ = net.SplitHostPort(l.Listener.Addr().String())
 	return l
 }
 

@@ -384,15 +384,30 @@ func stall(w http.ResponseWriter, r *http.Request) {
 	<-r.Context().Done()
 }
 
+// byteASecond sends body, which takes a long time.
+func byteASecond(body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", manifestType)
+		for i := range len(body) {
+			select {
+			case <-time.After(time.Second):
+				fmt.Fprint(w, body[i:i+1])
+				w.(http.Flusher).Flush()
+			case <-r.Context().Done():
+				return
+			}
+		}
+	}
+}
+
 func TestSlow(t *testing.T) {
 	for name, h := range map[string]http.HandlerFunc{
-		"header": func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
+		"header":        func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
+		"byte a second": byteASecond(manifest),
 		"body": func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", manifestType)
-			if r.Method == http.MethodGet {
-				fmt.Fprint(w, manifest[:10])
-				stall(w, r)
-			}
+			fmt.Fprint(w, manifest[:10])
+			stall(w, r)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -403,14 +418,120 @@ func TestSlow(t *testing.T) {
 				t.Fatal(err)
 			}
 			c.wire.timeout = 20 * time.Millisecond
-			_, err := c.Resolve(context.Background(), parse(t, "%s/app:1", s.host()))
-			if e := asError(t, err, Timeout); !strings.HasSuffix(e.Error(), "no complete answer within 20ms") {
-				t.Errorf("error is %q", e)
+			_, err := c.Read(context.Background(), parse(t, "%s/app:1", s.host()))
+			e := asError(t, err, Timeout)
+			if !strings.HasSuffix(e.Error(), "no complete answer within 20ms") || e.Hint() != "try again later" {
+				t.Errorf("error is %q, hint %q", e, e.Hint())
 			}
-			if len(naps.taken) == 0 {
-				t.Error("not asked again")
+			if n := s.total("GET /v2/app/"); n != 2 || len(naps.taken) != 1 {
+				t.Errorf("%d requests, pauses %v", n, naps.taken)
 			}
 		})
+	}
+}
+
+// What a reading of the manifest can meet. None of it becomes an image, takes
+// more than some requests, or hangs.
+func TestReadMisbehaving(t *testing.T) {
+	right := hash("sha256", []byte(manifest))
+	encoded := func(coding string) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Encoding", coding)
+			give(w, manifestType, right, manifest)
+		}
+	}
+	for _, test := range []struct {
+		name     string
+		h        http.HandlerFunc
+		kind     Kind
+		text     string
+		hint     string
+		requests int
+	}{
+		{"gzip", encoded("gzip"), Invalid, "a compressed answer, which was not asked for", "a proxy that compresses", 1},
+		{"wrong digest", func(w http.ResponseWriter, _ *http.Request) { give(w, manifestType, config, manifest) }, Invalid, "a manifest with the digest " + right + " instead of " + config, "", 1},
+		{"login page", func(w http.ResponseWriter, _ *http.Request) {
+			give(w, "text/html; charset=utf-8", right, "<html>log in</html>")
+		}, Invalid, "the answer is an HTML page, not a manifest", "a login page", 1},
+		{"login page behind a redirect", func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/login" {
+				give(w, "text/html", "", "<html>log in</html>")
+				return
+			}
+			http.Redirect(w, r, "/login", http.StatusFound)
+		}, Invalid, "the answer is an HTML page, not a manifest", "a login page", 2},
+		{"redirect loop", func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, r.URL.Path, http.StatusTemporaryRedirect)
+		}, Invalid, "redirected without end", "", 1 + maxRedirects},
+		{"redirects ever deeper", func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, r.URL.Path+"/x", http.StatusTemporaryRedirect)
+		}, Invalid, "redirected without end", "", 1 + maxRedirects},
+		{"redirect to nowhere", func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusTemporaryRedirect)
+		}, Invalid, "307 Temporary Redirect", "", 1},
+		{"schema 1", func(w http.ResponseWriter, _ *http.Request) {
+			give(w, schema1Type, "", `{"schemaVersion": 1, "fsLayers": []}`)
+		}, Invalid, "a schema 1 manifest, whose digest can't be pinned", "push the image again", 1},
+		{"shorter than said", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", fmt.Sprint(len(manifest)))
+			fmt.Fprint(w, manifest[:20])
+		}, Unreachable, "the connection broke before the answer was complete", "check the name", 4},
+		{"dropped in a chunk", func(w http.ResponseWriter, r *http.Request) {
+			fmt.Fprint(w, manifest[:20])
+			w.(http.Flusher).Flush()
+			drop(w, r)
+		}, Unreachable, "the connection broke before the answer was complete", "check the name", 4},
+		{"endless error page", func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusInternalServerError)
+			for {
+				if _, err := w.Write(make([]byte, 1<<16)); err != nil {
+					return
+				}
+			}
+		}, Invalid, "an answer of more than 8388608 bytes", "", 1},
+		{"endless header", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("X-Long", strings.Repeat("x", 1<<17))
+			good(w, nil)
+		}, Invalid, "the answer is not one of a registry", "", 1},
+		{"no HTTP", func(w http.ResponseWriter, _ *http.Request) {
+			conn, _, err := w.(http.Hijacker).Hijack()
+			if err != nil {
+				return
+			}
+			fmt.Fprint(conn, "SSH-2.0-OpenSSH_9.6\r\n")
+			conn.Close()
+		}, Invalid, "the answer is not one of a registry", "", 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := serve(t, api(test.h))
+			c, _ := newClient(Options{})
+			got, err := c.Read(context.Background(), parse(t, "%s/app:1", s.host()))
+			e := asError(t, err, test.kind)
+			if e.Err.Error() != test.text {
+				t.Errorf("error is %q, want %q", e.Err, test.text)
+			}
+			if !strings.Contains(e.Hint(), test.hint) || test.hint == "" && e.Hint() != "" {
+				t.Errorf("hint is %q, want %q", e.Hint(), test.hint)
+			}
+			if got.Digest != "" || got.Children != nil {
+				t.Errorf("got %+v", got)
+			}
+			if n := s.total("") - s.total("GET /v2/ "); n > test.requests+2 { // and both forms of the API root
+				t.Errorf("%d requests, want %d", n, test.requests)
+			}
+		})
+	}
+}
+
+// An answer that is said to be coded as it is may be used.
+func TestIdentity(t *testing.T) {
+	s := serve(t, api(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Encoding", "identity")
+		good(w, r)
+	}))
+	c, _ := newClient(Options{})
+	if _, err := c.Read(context.Background(), parse(t, "%s/app:1", s.host())); err != nil {
+		t.Error(err)
 	}
 }
 

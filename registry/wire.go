@@ -129,8 +129,8 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 		resp, err := w.send(req)
-		h.done()
 		next := w.settle(ctx, h, attempt{round: round, repetitions: repetitions, resp: resp, err: err})
+		h.done() // lets the next go, which must know what this one has shown
 		switch {
 		case next.err != nil:
 			return nil, next.err
