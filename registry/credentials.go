@@ -324,20 +324,20 @@ func (r *repository) note(f *failure) error {
 // provider, where a plain login is of no use or ends soon. It is empty for
 // other hosts.
 func cloudHint(host string) string {
-	labels := strings.Split(host, ".")
+	account, _, _ := strings.Cut(host, ".")
 	under := func(domains ...string) bool {
 		return slices.ContainsFunc(domains, func(d string) bool { return strings.HasSuffix("."+host, "."+d) })
 	}
 	switch {
 	// https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry_auth.html
-	case slices.Contains(labels, "ecr") && under("amazonaws.com", "amazonaws.com.cn"):
+	case strings.Contains(host, ".dkr.ecr") && under("amazonaws.com", "amazonaws.com.cn"), strings.Contains(host, ".dkr-ecr.") && under("on.aws"):
 		return "set the credential helper ecr-login for " + host + " (docker-credential-ecr-login), or log in with `aws ecr get-login-password`"
 	// https://cloud.google.com/artifact-registry/docs/docker/authentication
 	case under("gcr.io", "pkg.dev"):
 		return "set the credential helper gcloud for " + host + " with `gcloud auth configure-docker " + host + "` (or docker-credential-gcr); a repository that does not exist can look the same"
 	// https://learn.microsoft.com/azure/container-registry/container-registry-authentication
 	case under("azurecr.io", "azurecr.cn", "azurecr.us"):
-		return "log in with `az acr login --name " + labels[0] + "`, or set the credential helper acr-env for " + host + " (docker-credential-acr-env)"
+		return "log in with `az acr login --name " + account + "`, or set the credential helper acr-env for " + host + " (docker-credential-acr-env)"
 	}
 	return ""
 }

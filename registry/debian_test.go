@@ -94,6 +94,7 @@ func dockerConfig(t *testing.T, content string) {
 		t.Setenv(name, filepath.Join(dir, "empty"))
 	}
 	t.Setenv("REGISTRY_AUTH_FILE", "")
+	t.Setenv("DOCKER_AUTH_CONFIG", "")
 	t.Setenv("DOCKER_CONFIG", dir)
 	write(t, filepath.Join(dir, "config.json"), content, 0o600)
 }
@@ -116,7 +117,7 @@ func TestDistribution(t *testing.T) {
 
 	t.Run("anonymous", func(t *testing.T) {
 		dockerConfig(t, `{}`)
-		c, _ := newClient(Options{Keychain: authn.DefaultKeychain})
+		c := newFileClient(Options{})
 		_, err := c.Resolve(ctx, parse(t, "%s/team/app:1", host))
 		e := asError(t, err, Unauthorized)
 		if want := "log in with `docker login " + host + "`"; !strings.HasPrefix(e.Hint(), want) {
@@ -125,7 +126,7 @@ func TestDistribution(t *testing.T) {
 	})
 	t.Run("wrong password", func(t *testing.T) {
 		dockerConfig(t, login(host, "guessed-password"))
-		c, _ := newClient(Options{Keychain: authn.DefaultKeychain})
+		c := newFileClient(Options{})
 		_, err := c.Resolve(ctx, parse(t, "%s/team/app:1", host))
 		e := asError(t, err, Unauthorized)
 		if !strings.Contains(e.Hint(), "stored credentials were refused") {
@@ -177,7 +178,7 @@ echo '{"Username": "%s", "Secret": "%s"}'
 `, calls, user, password), 0o700)
 		t.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
 		dockerConfig(t, `{"credsStore": "test"}`)
-		c, _ := newClient(Options{Keychain: authn.DefaultKeychain})
+		c := newFileClient(Options{})
 		for i := range 5 {
 			_, err := c.Resolve(ctx, parse(t, "%s/team/app%d:1", host, i))
 			asError(t, err, NotFound) // not Unauthorized
@@ -195,7 +196,7 @@ echo '{"Username": "%s", "Secret": "%s"}'
 		write(t, filepath.Join(bin, "docker-credential-test"), "#!/bin/sh\necho leaked-password\nexit 1\n", 0o700)
 		t.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH"))
 		dockerConfig(t, `{"credsStore": "test"}`)
-		c, _ := newClient(Options{Keychain: authn.DefaultKeychain})
+		c := newFileClient(Options{})
 		_, err := c.Resolve(ctx, parse(t, "%s/team/app:1", host))
 		e := asError(t, err, Credentials)
 		if !strings.Contains(e.Hint(), "docker login "+host) {

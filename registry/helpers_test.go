@@ -62,6 +62,14 @@ func (n *naps) now() time.Time {
 	return n.clock
 }
 
+// newFileClient is a client like that of newClient, but with the credentials
+// of files.
+func newFileClient(o Options) *Client {
+	c, _ := newClient(o)
+	c.keychain = &credentialFiles{}
+	return c
+}
+
 // newClient is a client that never waits, has no jitter, spaces no requests
 // and has no credentials unless o says so.
 func newClient(o Options) (*Client, *naps) {
