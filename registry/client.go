@@ -83,6 +83,10 @@ type Options struct {
 	// two minutes, since many limits are for one. A registry that asks for
 	// more is given up.
 	MaxWait time.Duration
+	// SparePulls keeps the client from reading manifests where Docker Hub
+	// counts that as a pull. What can't be found out otherwise is an error of
+	// the kind [Spared].
+	SparePulls bool
 	// UserAgent is by default "digestlint".
 	UserAgent string
 }
@@ -115,6 +119,8 @@ type Client struct {
 	settings map[string]Registry
 	wire     *wire
 
+	sparePulls bool
+
 	mirrors map[string][]source // by canonical host
 
 	registries   memo[*endpoint]   // by canonical host
@@ -131,10 +137,11 @@ type Client struct {
 // New makes a Client. It sends nothing.
 func New(o Options) *Client {
 	c := &Client{
-		keychain: foreignKeychain{o.Keychain},
-		settings: make(map[string]Registry),
-		wire:     newWire(o),
-		mirrors:  make(map[string][]source),
+		keychain:   foreignKeychain{o.Keychain},
+		settings:   make(map[string]Registry),
+		wire:       newWire(o),
+		sparePulls: o.SparePulls,
+		mirrors:    make(map[string][]source),
 	}
 	if o.Keychain == nil {
 		c.keychain = &credentialFiles{}

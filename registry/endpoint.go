@@ -44,6 +44,7 @@ type repository struct {
 	host      string // canonical
 	anonymous bool
 	hub       bool // of Docker Hub itself, not of a mirror
+	headsOnly bool // manifests must not be read
 }
 
 // endpoint gives the registry of the canonical host.
@@ -99,6 +100,7 @@ func (c *Client) repository(ctx context.Context, host, path string) (*repository
 			host:      host,
 			anonymous: a.anonymous(),
 			hub:       host == dockerHub,
+			headsOnly: host == dockerHub && c.sparePulls,
 		}, nil
 	})
 }
@@ -130,6 +132,9 @@ type answer struct {
 
 // ask sends a request for the manifest of identifier, a tag or a digest.
 func (r *repository) ask(ctx context.Context, method, identifier string) (*answer, error) {
+	if r.headsOnly && method != http.MethodHead {
+		return nil, &failure{kind: Spared, text: "not read, since Docker Hub counts that as a pull"}
+	}
 	req, err := http.NewRequestWithContext(ctx, method, r.address+identifier, nil)
 	if err != nil {
 		return nil, err

@@ -42,10 +42,13 @@ const (
 	Canceled
 	// NotAllowed is a host that [Options.Allowed] keeps from being asked.
 	NotAllowed
+	// Spared is a manifest that was not read, since Docker Hub counts that as
+	// a pull and [Options.SparePulls] is set.
+	Spared
 )
 
 func (k Kind) String() string {
-	return [...]string{"invalid", "unauthorized", "not found", "rate limited", "unreachable", "timeout", "server", "credentials", "canceled", "not allowed"}[k]
+	return [...]string{"invalid", "unauthorized", "not found", "rate limited", "unreachable", "timeout", "server", "credentials", "canceled", "not allowed", "spared"}[k]
 }
 
 // Error is a question to a registry that got no answer.
@@ -83,6 +86,8 @@ func (e *Error) Hint() string {
 		return "try again later, or log in with `" + e.login() + "` for a higher limit"
 	case Unreachable:
 		return "check the name of the registry, the network and the proxy variables"
+	case Spared:
+		return "what an index holds is told without a pull by hub.docker.com, if that can be reached and lists the tag"
 	case Timeout, Server:
 		return "try again later"
 	case NotAllowed:

@@ -234,6 +234,39 @@ func checkPulled(t *testing.T, h *hub) {
 	}
 }
 
+// Whoever spares pulls learns what the registry and the API tell, and no more.
+func TestSparePulls(t *testing.T) {
+	ctx := context.Background()
+	h := newHub(index)
+	h.push("library/unlisted:1", index)
+	delete(h.records, "library/unlisted:1")
+	c, _ := newClient(Options{Transport: h, SparePulls: true})
+	if read, err := c.Read(ctx, parse(t, "app:1")); err != nil || len(read.Children) != 1 {
+		t.Errorf("got %+v, %v", read, err)
+	}
+	_, err := c.Read(ctx, parse(t, "unlisted:1"))
+	asError(t, err, Spared)
+	_, err = c.Children(ctx, parse(t, "unlisted"), hash("sha256", []byte(index)))
+	asError(t, err, Spared)
+	if m, err := c.Resolve(ctx, parse(t, "unlisted:1")); err != nil || !m.Index {
+		t.Errorf("got %+v, %v", m, err)
+	}
+	if n := h.sent("GET", "index.docker.io"); n != 0 {
+		t.Errorf("%d pulls, want none", n)
+	}
+}
+
+// What is not Docker Hub's is read all the same.
+func TestSparePullsElsewhere(t *testing.T) {
+	h := newHub(index)
+	h.hosts["https://mirror.test"] = func(w http.ResponseWriter, _ *http.Request) { give(w, indexType, hash("sha256", []byte(index)), index) }
+	c, _ := newClient(Options{Transport: h, SparePulls: true, Registries: map[string]Registry{dockerHub: {Mirrors: []string{"mirror.test"}}}})
+	read, err := c.Read(context.Background(), parse(t, "app@%s", hash("sha256", []byte(index))))
+	if err != nil || len(read.Children) != 1 {
+		t.Errorf("got %+v, %v", read, err)
+	}
+}
+
 // An API that fails as a host is found out once.
 func TestHubAPIDown(t *testing.T) {
 	h := newHub(index)

@@ -632,7 +632,7 @@ func TestErrorIsContext(t *testing.T) {
 }
 
 func TestKinds(t *testing.T) {
-	for kind := Invalid; kind <= NotAllowed; kind++ {
+	for kind := Invalid; kind <= Spared; kind++ {
 		e := &Error{Registry: dockerHub, Kind: kind, Err: errors.New("x")}
 		if kind.String() == "" {
 			t.Errorf("kind %d has no name", kind)

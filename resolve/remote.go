@@ -41,6 +41,9 @@ type question struct {
 	now, pinned *registry.Image
 	gone        bool
 	missing     []registry.Child
+	// spared is why the children of now are not known where that is no
+	// failure: nobody wanted to pay for them.
+	spared error
 }
 
 // moved reports whether the tag leads from one index to another.
@@ -84,6 +87,10 @@ func (q *question) askTag(ctx context.Context) error {
 		// What the manifest holds is not known, but a HEAD tells its digest.
 		if m, headErr := q.src.Resolve(ctx, ref); headErr == nil {
 			q.now = &registry.Image{Manifest: m}
+			if is(err, registry.Spared) {
+				q.spared = err
+				return nil
+			}
 		}
 	}
 	return err
@@ -105,8 +112,15 @@ func (q *question) askPin(ctx context.Context) error {
 		return err
 	}
 	q.pinned = &registry.Image{Manifest: m}
-	if m.Index {
-		q.pinned.Children, err = q.src.Children(ctx, q.ref, m.Digest)
+	if !m.Index {
+		if q.now != nil && q.now.Index {
+			return q.spared // is it one of those that the index holds?
+		}
+		return nil
+	}
+	q.pinned.Children, err = q.src.Children(ctx, q.ref, m.Digest)
+	if is(err, registry.Spared) {
+		return nil
 	}
 	return err
 }
@@ -166,11 +180,11 @@ func is(err error, kinds ...registry.Kind) bool {
 // withheld reports whether err is a registry that did not send a manifest,
 // rather than one that sent a wrong one.
 func withheld(err error) bool {
-	return is(err, registry.RateLimited, registry.Timeout, registry.Server)
+	return is(err, registry.RateLimited, registry.Timeout, registry.Server, registry.Spared)
 }
 
 // hostWide reports whether err would be met for every reference of the
 // registry.
 func hostWide(err error) bool {
-	return is(err, registry.Unreachable, registry.Credentials)
+	return is(err, registry.Unreachable, registry.Credentials, registry.NotAllowed)
 }

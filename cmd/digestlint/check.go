@@ -69,7 +69,7 @@ file could not be read or a lookup failed.`,
 					return err
 				}
 				defer session.close(a)
-				resolver := resolve.Resolver{Source: session.source}
+				resolver := resolve.Resolver{Source: session.source, Platforms: settings.Pin.Platforms}
 				opts.Remote, opts.Timeout = resolver.Remote, session.timeout
 			}
 			res, err := lint.Run(cmd.Context(), opts)
