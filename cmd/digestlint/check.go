@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/digestlint/digestlint/config"
 	"github.com/digestlint/digestlint/lint"
 	"github.com/digestlint/digestlint/report"
 	"github.com/digestlint/digestlint/resolve"
@@ -63,16 +64,17 @@ file could not be read or a lookup failed.`,
 				return err
 			}
 			opts.Rules = rules.All()
+			stop := func() {}
 			if online {
-				session, err := network.open(settings, publicRegistries)
+				session, err := network.ask(settings, &opts)
 				if err != nil {
 					return err
 				}
 				defer session.close(a)
-				resolver := resolve.Resolver{Source: session.source, Platforms: settings.Pin.Platforms}
-				opts.Remote, opts.Timeout = resolver.Remote, session.timeout
+				stop = a.watch(opts.Progress, session.client.Status)
 			}
 			res, err := lint.Run(cmd.Context(), opts)
+			stop()
 			if err != nil {
 				return err
 			}
@@ -94,6 +96,20 @@ file could not be read or a lookup failed.`,
 	f.BoolVar(&online, "online", false, "also ask the registries what the references lead to now")
 	f.BoolVar(&exitZero, "exit-zero", false, "exit 0 whatever is found; errors still count")
 	return cmd
+}
+
+// ask makes of opts a run that asks registries. The session is to be
+// closed.
+func (n *network) ask(settings *config.Config, opts *lint.Options) (*session, error) {
+	n.sparePulls = true
+	session, err := n.open(settings, publicRegistries)
+	if err != nil {
+		return nil, err
+	}
+	resolver := resolve.Resolver{Source: session.source, Platforms: settings.Pin.Platforms}
+	opts.Remote, opts.Announce, opts.Timeout = resolver.Remote, session.client.Announce, session.timeout
+	opts.Progress = &lint.Progress{}
+	return session, nil
 }
 
 func formatNames() string {

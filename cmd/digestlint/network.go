@@ -48,6 +48,8 @@ type network struct {
 	timeout duration
 	noCache bool
 	allowed []string
+	// sparePulls is set where nothing is worth a pull of Docker Hub.
+	sparePulls bool
 }
 
 func (n *network) flags(cmd *cobra.Command) {
@@ -76,7 +78,7 @@ type session struct {
 // which; nil is all. It sends nothing. The session is to be closed.
 func (n *network) open(settings *config.Config, public []string) (*session, error) {
 	s := &session{}
-	opts := registry.Options{}
+	opts := registry.Options{SparePulls: n.sparePulls}
 	var err error
 	if s.timeout, err = n.deadline(settings); err != nil {
 		return nil, err
