@@ -65,8 +65,9 @@ const (
 	Pinned Kind = iota
 	// Already is a reference that had its digest before.
 	Already
-	// Refused is a digest that is known and must not be written, or is
-	// written already and must not be.
+	// Malicious is a reference that had a digest before, which is listed.
+	Malicious
+	// Refused is a digest that is known and must not be written.
 	Refused
 	// NotEditable is a text that can't be edited safely.
 	NotEditable
@@ -79,7 +80,7 @@ const (
 )
 
 func (k Kind) String() string {
-	return [...]string{"pinned", "already pinned", "refused", "not editable", "unresolved", "failed", "left"}[k]
+	return [...]string{"pinned", "already pinned", "pinned to a malicious digest", "refused", "not editable", "unresolved", "failed", "left"}[k]
 }
 
 // Outcome is what became of one reference.
@@ -280,7 +281,7 @@ func (p *pinner) asks(j *job) bool {
 func (j *job) keep(r Resolution) {
 	j.stay(Already, "", r.Note)
 	if hit, ok := advisories.LookupDigest(j.Value.Ref.Digest); ok {
-		j.stay(Refused, "malicious", fmt.Sprintf("it is pinned to a malicious digest (%s: %s); run `digestlint explain malicious-digest`", hit.Advisory.ID, hit.Advisory.Title))
+		j.stay(Malicious, "", fmt.Sprintf("%s: %s; run `digestlint explain malicious-digest`", hit.Advisory.ID, hit.Advisory.Title))
 	}
 }
 

@@ -108,7 +108,7 @@ func TestPinKinds(t *testing.T) {
 		"Dockerfile:5 unresolved: variables that nothing here decides",
 		"b/Dockerfile:1 already pinned",
 		"b/Dockerfile:2 already pinned",
-		"b/Dockerfile:3 refused: malicious",
+		"b/Dockerfile:3 pinned to a malicious digest",
 		"b/Dockerfile:4 refused: pushed too recently",
 		"c/Dockerfile:2 not editable: by hand",
 		"pod.yaml:5 unresolved: no references",

@@ -148,6 +148,8 @@ func (a *app) pinned(res *lint.PinResult, diff, dryRun bool) error {
 			if !diff {
 				fmt.Fprintf(out, "%s → %s\n", place, o.Digest)
 			}
+		case o.Kind == lint.Malicious:
+			fmt.Fprintf(a.stderr, "%s: %s: %s\n", place, o.Kind, report.Visible(o.Reason))
 		case o.Kind == lint.Already && o.Reason != "":
 			fmt.Fprintf(a.stderr, "%s: %s\n", place, report.Visible(o.Reason))
 		case o.Kind != lint.Already:
@@ -198,13 +200,13 @@ func summarize(w io.Writer, res *lint.PinResult, pinned string) {
 		}
 	}
 	fmt.Fprintf(w, "%d %s, %d %s", counts[lint.Pinned], pinned, counts[lint.Already], lint.Already)
-	for k := lint.Refused; k <= lint.Left; k++ {
+	for k := lint.Malicious; k <= lint.Left; k++ {
 		if counts[k] > 0 {
 			fmt.Fprintf(w, ", %d %s", counts[k], k)
 		}
 	}
 	fmt.Fprintln(w)
-	for k := lint.Refused; k <= lint.Left; k++ {
+	for k := lint.Malicious; k <= lint.Left; k++ {
 		if len(classes[k]) > 0 {
 			fmt.Fprintf(w, "  %s: %s\n", k, tally(classes[k]))
 		}
