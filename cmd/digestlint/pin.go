@@ -122,7 +122,7 @@ func (p *pinFlags) resolve(cmd *cobra.Command, opts *lint.PinOptions) (*session,
 		return nil, err
 	}
 	resolver.Source = session.source
-	opts.Resolve, opts.Timeout = resolver.Pin, session.timeout
+	opts.Resolve, opts.Announce, opts.Timeout = resolver.Pin, session.client.Announce, session.timeout
 	return session, nil
 }
 
