@@ -64,10 +64,14 @@ func (p *parser) oneDocument() error {
 	return nil
 }
 
+// maxBisected bounds, in bytes, the files that are parsed again to find the line
+// of an error.
+const maxBisected = 1 << 20
+
 // syntax is an error of the YAML library with its line as a field.
 func (p *parser) syntax(err error, data []byte) error {
 	line, message := yamlError(err)
-	if strings.HasPrefix(message, "did not find") {
+	if strings.HasPrefix(message, "did not find") && len(data) <= maxBisected {
 		// The library reports these at the start of the collection, here of
 		// all images. The shortest beginning that fails alike ends with the
 		// bad line.

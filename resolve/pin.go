@@ -51,11 +51,15 @@ func (r *Resolver) Read(ctx context.Context, ref image.Reference) (registry.Imag
 	if err != nil {
 		return img, err
 	}
-	if err := Refuse(img.Digest, "its tag now leads to"); err != nil {
+	how := "its tag now leads to"
+	if ref.Tag == "" && ref.Digest != "" {
+		how = "it is"
+	}
+	if err := Refuse(img.Digest, how); err != nil {
 		return img, err
 	}
 	for _, c := range img.Children {
-		if err := Refuse(c.Digest, fmt.Sprintf("its tag now leads to %s, which holds the %s", short(img.Digest), c.Kind)); err != nil {
+		if err := Refuse(c.Digest, fmt.Sprintf("%s %s, which holds the %s", how, short(img.Digest), c.Kind)); err != nil {
 			return img, err
 		}
 	}

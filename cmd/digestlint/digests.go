@@ -111,8 +111,8 @@ func tryUpdate(name string, put func(*digests.List) error) error {
 }
 
 // maxApproved bounds, in bytes, the file of the setting "approved": some
-// hundred thousand images.
-const maxApproved = 64 << 20
+// ten thousand images.
+const maxApproved = 16 << 20
 
 // approved is the rule unapproved-digest's list from the file that the setting
 // names, nil where it names none.

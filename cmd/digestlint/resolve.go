@@ -5,12 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/digestlint/digestlint/advisories"
 	"github.com/digestlint/digestlint/digests"
 	"github.com/digestlint/digestlint/image"
 	"github.com/digestlint/digestlint/lint"
@@ -49,12 +51,17 @@ lookup or a file failed; the rest is written.`,
 			if again && output == "" {
 				return errors.New("--update needs --output FILE, the file to update")
 			}
+			w := &wanted{known: map[string]bool{}, named: map[string]bool{}}
 			// A file that can't be read has to show before anybody is asked.
-			before := &digests.List{}
 			if output != "" {
-				var err error
-				if _, before, err = loadDigests(output); err != nil {
+				_, before, err := loadDigests(output)
+				if err != nil {
 					return err
+				}
+				for _, e := range before.Entries() {
+					if again {
+						w.add(e.Image)
+					}
 				}
 			}
 			settings, err := in.settings()
@@ -68,24 +75,16 @@ lookup or a file failed; the rest is written.`,
 			defer session.close(a)
 			opts := lint.Options{Timeout: session.timeout, Progress: &lint.Progress{}}
 			stop := a.watch(opts.Progress, session.client.Status)
-			w, err := a.wanted(cmd.Context(), &in, args, opts.Progress)
+			err = w.collect(cmd.Context(), a, &in, args, opts.Progress)
 			if err == nil {
-				for _, e := range before.Entries() {
-					if again {
-						w.add(e.Image)
-					}
-				}
 				w.ask(cmd.Context(), &opts, &resolve.Resolver{Source: session.source})
+				err = cmd.Context().Err()
 			}
 			stop()
-			if err := cmp.Or(err, cmd.Context().Err()); err != nil {
+			if err != nil {
 				return err
 			}
-			a.problems(w.problems)
-			if w.read != nil {
-				a.report(w.read)
-			}
-			return a.resolved(w, output)
+			return w.report(a, output)
 		},
 	}
 	in.flags(cmd)
@@ -129,10 +128,9 @@ func (w *wanted) add(ref image.Reference) {
 	}
 }
 
-// wanted are the references that the arguments name and those of the files
+// collect adds the references that the arguments name and those of the files
 // among them.
-func (a *app) wanted(ctx context.Context, in *input, args []string, count *lint.Progress) (*wanted, error) {
-	w := &wanted{known: map[string]bool{}, named: map[string]bool{}}
+func (w *wanted) collect(ctx context.Context, a *app, in *input, args []string, count *lint.Progress) error {
 	var paths []string
 	for _, arg := range args {
 		if _, err := os.Lstat(arg); err == nil || arg == "-" {
@@ -141,41 +139,45 @@ func (a *app) wanted(ctx context.Context, in *input, args []string, count *lint.
 		}
 		ref, err := image.Parse(arg)
 		if err != nil {
-			return nil, fmt.Errorf("%q is neither a file nor a reference: %w", arg, err)
+			return fmt.Errorf("%q is neither a file nor a reference: %w", arg, err)
 		}
 		w.named[ref.Canonical()] = true
 		w.add(ref)
 	}
 	if len(args) > 0 && len(paths) == 0 {
-		return w, nil
+		return nil
 	}
 	opts, err := in.options(a, paths)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	var c collector
 	opts.Each, opts.Progress = c.each, count
 	w.read, err = lint.Run(ctx, opts)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	list := c.list(w.read)
 	w.problems = c.errors
 	for _, r := range list.References {
-		if !r.pulled() {
-			continue
-		}
-		texts := r.texts()
-		if len(texts) == 0 {
-			w.unknown++
-		}
-		for _, text := range texts {
-			if ref, err := image.Parse(text); err == nil {
-				w.add(ref)
-			}
+		if r.pulled() {
+			w.addAll(r.texts())
 		}
 	}
-	return w, nil
+	return nil
+}
+
+// addAll adds the texts that one use can have. What is no reference is left to
+// check, and to pin.
+func (w *wanted) addAll(texts []string) {
+	if len(texts) == 0 {
+		w.unknown++
+	}
+	for _, text := range texts {
+		if ref, err := image.Parse(text); err == nil {
+			w.add(ref)
+		}
+	}
 }
 
 // ask resolves all references, and puts them into the order of their names.
@@ -193,101 +195,125 @@ func (w *wanted) ask(ctx context.Context, opts *lint.Options, resolver *resolve.
 	})
 }
 
-// resolved writes the answers, and says what became of each.
-func (a *app) resolved(w *wanted, output string) error {
-	var found []*resolution
-	var n struct{ refused, failed int }
-	hints := map[string]bool{}
-	for _, r := range w.answers {
-		var refused *lint.Refusal
-		switch {
-		case r.err == nil:
-			found = append(found, r)
-			continue
-		case errors.As(r.err, &refused):
-			n.refused++
-		default:
-			n.failed++
-		}
-		fmt.Fprintf(a.stderr, "%s: not resolved: %s\n", report.Visible(r.ref.String()), report.Visible(r.err.Error()))
-		a.hintOnce(r.err, hints)
-		if w.named[r.ref.Canonical()] && r.ref.Tag == "" && refused == nil {
-			fmt.Fprintf(a.stderr, "  hint: no file or folder is called %s, so it was taken for an image\n", report.Visible(r.ref.String()))
-		}
+// report writes the answers to standard output or into a file, and says what
+// became of each.
+func (w *wanted) report(a *app, output string) error {
+	a.problems(w.problems)
+	if w.read != nil {
+		a.report(w.read)
 	}
-	changes, err := a.putAll(found, output, n.failed+n.refused == 0)
+	found, refused, failed := w.complain(a)
+	p := &putting{found: found}
+	var err error
+	switch {
+	case output == "":
+		err = p.print(a.stdout)
+	case len(found) > 0 || refused+failed == 0:
+		err = updateDigests(output, p.put)
+	}
 	if err != nil {
 		return &exitError{exitIncomplete, err}
 	}
-	var fresh int
-	for _, c := range changes {
-		if c.old == "" {
-			fresh++
-			continue
-		}
-		fmt.Fprintf(a.stderr, "%s moved from %s to %s\n", report.Visible(c.ref.String()), c.old, c.img.Digest)
+	for _, m := range p.moved {
+		fmt.Fprintf(a.stderr, "%s moved from %s to %s\n", report.Visible(m.ref.String()), m.old, m.img.Digest)
 	}
-	fmt.Fprintf(a.stderr, "%d new, %d moved, %d unchanged", fresh, len(changes)-fresh, len(found)-len(changes))
+	for _, err := range p.malicious {
+		fmt.Fprintf(a.stderr, "%s\n", report.Visible(err.Error()))
+	}
+	refused += len(p.malicious)
+	fmt.Fprintf(a.stderr, "%d new, %d moved, %d unchanged", p.fresh, len(p.moved), len(found)-p.fresh-len(p.moved))
 	for _, count := range []struct {
 		n    int
 		what string
-	}{{n.refused, "refused"}, {n.failed, "failed"}, {w.unknown, "unresolved: no file here decides their image"}} {
+	}{{refused, "refused"}, {failed, "failed"}, {w.unknown, "unresolved: no file here decides their image"}} {
 		if count.n > 0 {
 			fmt.Fprintf(a.stderr, ", %d %s", count.n, count.what)
 		}
 	}
 	fmt.Fprintln(a.stderr)
 	switch {
-	case n.failed > 0:
+	case failed > 0:
 		a.status = exitIncomplete
-	case n.refused > 0 && a.status == exitClean:
+	case refused > 0 && a.status == exitClean:
 		a.status = exitFindings
 	}
 	return nil
 }
 
-// change is an entry of a digests file that is new, or that has another digest
-// than before.
-type change struct {
-	*resolution
-	old string // empty where the entry is new
+// complain says which references have no digest, and why. It returns the others.
+func (w *wanted) complain(a *app) (found []*resolution, refused, failed int) {
+	hints := map[string]bool{}
+	for _, r := range w.answers {
+		var refusal *lint.Refusal
+		switch {
+		case r.err == nil:
+			found = append(found, r)
+			continue
+		case errors.As(r.err, &refusal):
+			refused++
+		default:
+			failed++
+		}
+		fmt.Fprintf(a.stderr, "%s: not resolved: %s\n", report.Visible(r.ref.String()), report.Visible(r.err.Error()))
+		a.hintOnce(r.err, hints)
+		if w.named[r.ref.Canonical()] && r.ref.Tag == "" && refusal == nil {
+			fmt.Fprintf(a.stderr, "  hint: no file or folder is called %s, so it was taken for an image\n", report.Visible(r.ref.String()))
+		}
+	}
+	return found, refused, failed
 }
 
-// putAll writes what was found to standard output or into the file, which is
-// made, even without images, where whole is set.
-func (a *app) putAll(found []*resolution, output string, whole bool) ([]change, error) {
+// putting is what was found on its way into a list, and what it does to that.
+type putting struct {
+	found []*resolution
+	fresh int // entries that are new
+	moved []move
+	// malicious are the entries of the list that must not be there.
+	malicious []error
+}
+
+// move is an entry that had another digest before.
+type move struct {
+	*resolution
+	old string
+}
+
+// put changes the list. It may be called again, with another list.
+func (p *putting) put(list *digests.List) error {
+	p.fresh, p.moved, p.malicious = 0, nil, nil
 	now := time.Now()
-	var changes []change
-	put := func(list *digests.List) error {
-		changes = nil
-		for _, r := range found {
-			old, err := list.Put(r.ref, r.img.Digest, resolve.Platforms(r.img.Children), now)
-			if err != nil {
-				return err
-			}
-			if old != r.img.Digest {
-				changes = append(changes, change{r, old})
-			}
+	for _, r := range p.found {
+		old, err := list.Put(r.ref, r.img.Digest, resolve.Platforms(r.img.Children), now)
+		switch {
+		case err != nil:
+			return err
+		case old == "":
+			p.fresh++
+		case old != r.img.Digest:
+			p.moved = append(p.moved, move{r, old})
 		}
-		return nil
 	}
-	if output != "" {
-		if len(found) == 0 && !whole {
-			return nil, nil
+	for _, e := range list.Entries() {
+		if hit, ok := advisories.LookupDigest(e.Digest); ok {
+			p.malicious = append(p.malicious, fmt.Errorf("the file lists %s with %s, which is malicious (%s: %s); delete the line",
+				e.Image, e.Digest, hit.Advisory.ID, hit.Advisory.Title))
 		}
-		err := updateDigests(output, put)
-		return changes, err
 	}
+	return nil
+}
+
+// print writes a list of nothing but what was found.
+func (p *putting) print(w io.Writer) error {
 	list := &digests.List{}
-	if err := put(list); err != nil {
-		return nil, err
+	if err := p.put(list); err != nil {
+		return err
 	}
 	data, err := list.Marshal()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if _, err := a.stdout.Write(data); err != nil {
-		return nil, fmt.Errorf("write digests: %w", err)
+	if _, err := w.Write(data); err != nil {
+		return fmt.Errorf("write digests: %w", err)
 	}
-	return changes, nil
+	return nil
 }
