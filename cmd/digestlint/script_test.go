@@ -2,16 +2,19 @@ package main
 
 import (
 	"crypto/sha256"
+	"encoding/pem"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -38,8 +41,9 @@ func TestMain(m *testing.M) {
 // TestScripts runs testdata/script. Besides the commands of testscript there are
 //
 //	status N COMMAND…   run a command that ends with status N
-//	registry            start a registry on loopback, named by $REGISTRY
-//	requests N          the registry was asked for manifests N times so far
+//	registry [-tls]     start a registry on loopback, named by $REGISTRY
+//	requests N          the registries were asked for manifests N times so far
+//	[!] connections     the registries were connected to since this was last asked
 //	unplug              the registry of this script is gone
 //	push TAG            the registry's tag leads to a new image, $PUSHED
 //	same A B            two files hold the same bytes
@@ -70,13 +74,14 @@ func TestScripts(t *testing.T) {
 			return false, fmt.Errorf("unknown condition %q", cond)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"status":   status,
-			"registry": startRegistry,
-			"gitea":    startGitea,
-			"requests": requests,
-			"unplug":   unplug,
-			"push":     push,
-			"same":     same,
+			"status":      status,
+			"registry":    startRegistry,
+			"gitea":       startGitea,
+			"requests":    requests,
+			"connections": connections,
+			"unplug":      unplug,
+			"push":        push,
+			"same":        same,
 		},
 	})
 }
@@ -110,10 +115,10 @@ func same(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// heads counts the requests of one script's registry.
+// heads counts the requests of one script's registries, and the connections.
 type heads struct {
-	n      atomic.Int64
-	server *httptest.Server
+	n, connections atomic.Int64
+	server         *httptest.Server
 }
 
 type key int
@@ -144,22 +149,37 @@ func push(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv("PUSHED", digest(ts, img))
 }
 
+func connections(ts *testscript.TestScript, neg bool, args []string) {
+	h := ts.Value(headsKey).(*heads)
+	if len(args) != 0 {
+		ts.Fatalf("usage: [!] connections")
+	}
+	if got := h.connections.Swap(0); (got > 0) == neg {
+		ts.Fatalf("%d connections", got)
+	}
+}
+
 // startRegistry starts a registry with app:1 (an index), tool:1 (an image) and
-// evil:1 (an index that holds a manifest of the advisories). Repositories below
-// private/ ask for credentials. $REGISTRY is its host; $APP and $TOOL are the
-// digests.
-func startRegistry(ts *testscript.TestScript, _ bool, _ []string) {
+// evil:1 (an index that holds a manifest of the advisories). They also stand
+// below hub/library/, as behind a mirror of Docker Hub, and below private/ for
+// the user me with the password hunter2. $REGISTRY is its host; $APP and $TOOL
+// are the digests. With -tls, ca.pem is the certificate of who has signed the
+// registry's own.
+func startRegistry(ts *testscript.TestScript, _ bool, args []string) {
 	h := ts.Value(headsKey).(*heads)
 	inner := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.Contains(r.URL.Path, "/private/") {
-			w.Header().Set("WWW-Authenticate", `Basic realm="test"`)
-			http.Error(w, "unauthorized", http.StatusUnauthorized)
-			return
+			if _, password, ok := r.BasicAuth(); !ok || password != "hunter2" {
+				w.Header().Set("WWW-Authenticate", `Basic realm="test"`)
+				http.Error(w, "unauthorized", http.StatusUnauthorized)
+				return
+			}
 		}
 		if strings.Contains(r.URL.Path, "/manifests/") && r.Header.Get("User-Agent") == "digestlint" {
 			h.n.Add(1)
 		}
+		r.URL.Path = strings.Replace(strings.Replace(r.URL.Path, "/hub/library/", "/", 1), "/private/", "/", 1)
 		if r.URL.Path == "/v2/evil/manifests/1" || strings.HasPrefix(r.URL.Path, "/v2/evil/manifests/sha256:") {
 			// A registry does not take an index without its manifests.
 			w.Header().Set("Content-Type", "application/vnd.oci.image.index.v1+json")
@@ -169,15 +189,32 @@ func startRegistry(ts *testscript.TestScript, _ bool, _ []string) {
 		}
 		inner.ServeHTTP(w, r)
 	}))
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			h.connections.Add(1)
+		}
+	}
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	start := server.Start
+	if slices.Contains(args, "-tls") {
+		start = server.StartTLS
+	}
+	start()
 	ts.Defer(server.Close)
 	h.server = server
-	host := strings.TrimPrefix(server.URL, "http://")
+	if certificate := server.Certificate(); certificate != nil {
+		data := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate.Raw})
+		ts.Check(os.WriteFile(ts.MkAbs("ca.pem"), data, 0o644))
+	}
+	transport := remote.WithTransport(server.Client().Transport)
+	_, host, _ := strings.Cut(server.URL, "://")
 	index := platforms(ts, "linux/amd64", "linux/arm64/v8", "unknown/unknown")
 	image, err := random.Image(64, 1)
 	ts.Check(err)
-	ts.Check(remote.WriteIndex(parse(ts, host+"/app:1"), index))
-	ts.Check(remote.Write(parse(ts, host+"/tool:1"), image))
+	ts.Check(remote.WriteIndex(parse(ts, host+"/app:1"), index, transport))
+	ts.Check(remote.Write(parse(ts, host+"/tool:1"), image, transport))
 	h.n.Store(0)
+	h.connections.Store(0)
 	ts.Setenv("REGISTRY", host)
 	ts.Setenv("APP", digest(ts, index))
 	ts.Setenv("TOOL", digest(ts, image))
