@@ -58,30 +58,11 @@ lookup or a file failed; the rest is written.`,
 				if err != nil {
 					return err
 				}
-				for _, e := range before.Entries() {
-					if again {
-						w.add(e.Image)
-					}
+				if again {
+					w.addEntries(before)
 				}
 			}
-			settings, err := in.settings()
-			if err != nil {
-				return err
-			}
-			session, err := network.open(settings, nil)
-			if err != nil {
-				return err
-			}
-			defer session.close(a)
-			opts := lint.Options{Timeout: session.timeout, Progress: &lint.Progress{}}
-			stop := a.watch(opts.Progress, session.client.Status)
-			err = w.collect(cmd.Context(), a, &in, args, opts.Progress)
-			if err == nil {
-				w.ask(cmd.Context(), &opts, &resolve.Resolver{Source: session.source})
-				err = cmd.Context().Err()
-			}
-			stop()
-			if err != nil {
+			if err := w.lookUp(cmd.Context(), a, &in, &network, args); err != nil {
 				return err
 			}
 			return w.report(a, output)
@@ -126,6 +107,34 @@ func (w *wanted) add(ref image.Reference) {
 		w.known[key] = true
 		w.answers = append(w.answers, &resolution{ref: ref})
 	}
+}
+
+// addEntries adds what list holds.
+func (w *wanted) addEntries(list *digests.List) {
+	for _, e := range list.Entries() {
+		w.add(e.Image)
+	}
+}
+
+// lookUp adds what the arguments ask for, and asks the registries for all.
+func (w *wanted) lookUp(ctx context.Context, a *app, in *input, network *network, args []string) error {
+	settings, err := in.settings()
+	if err != nil {
+		return err
+	}
+	session, err := network.open(settings, nil)
+	if err != nil {
+		return err
+	}
+	defer session.close(a)
+	opts := lint.Options{Timeout: session.timeout, Announce: session.client.Announce, Progress: &lint.Progress{}}
+	stop := a.watch(opts.Progress, session.client.Status)
+	defer stop()
+	if err := w.collect(ctx, a, in, args, opts.Progress); err != nil {
+		return err
+	}
+	w.ask(ctx, &opts, &resolve.Resolver{Source: session.source})
+	return ctx.Err()
 }
 
 // collect adds the references that the arguments name and those of the files
