@@ -91,7 +91,7 @@ func (e *Error) Hint() string {
 	case Timeout, Server:
 		return "try again later"
 	case NotAllowed:
-		return "if it is meant to be asked, allow it: `--allow-registry " + e.Registry + "`"
+		return "if it is meant to be asked, name it beside the others: `--allow-registry " + e.Registry + "`, or under online.allowed in the configuration"
 	case Credentials:
 		return "`" + e.login() + "` shows what is wrong with the credential file or helper"
 	}
