@@ -33,6 +33,7 @@ var mayImport = map[string][]string{
 	"digests":        {"image"},
 	"resolve":        {"image", "advisories", "registry", "cache", "digests", "lint", "rules"},
 	"config":         {"image", "rules"},
+	"exposure":       {"source", "image", "advisories", "parsers", "rewrite", "rules", "report", "registry", "cache", "digests", "resolve", "config", "lint"},
 	"lint":           {"source", "image", "advisories", "parsers", "rewrite", "rules"},
 	"cmd/digestlint": {"source", "image", "advisories", "parsers", "rewrite", "rules", "report", "registry", "cache", "digests", "resolve", "lint", "config"},
 }
