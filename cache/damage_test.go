@@ -234,4 +234,3 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
-

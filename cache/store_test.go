@@ -309,3 +309,55 @@ func checkFolder(t *testing.T, dir string, names ...string) {
 		t.Errorf("the folder holds %q, want %q", got, names)
 	}
 }
+
+// BenchmarkStore opens and saves a store of the tags, digests and children of
+// 5,000 images, each a good kilobyte.
+func BenchmarkStore(b *testing.B) {
+	const images = 5000
+	type child struct{ Digest, Type, OS, Arch string }
+	value := make([]child, 8)
+	for i := range value {
+		value[i] = child{"sha256:" + strings.Repeat("0123", 16), "application/vnd.oci.image.manifest.v1+json", "linux", "amd64"}
+	}
+	dir := b.TempDir()
+	fill := func(s *Store) {
+		for i := range images {
+			s.Put(fmt.Sprint("digest docker.io/library/app@", i), value)
+			s.Put(fmt.Sprint("tag docker.io/library/app:", i), value[0])
+		}
+	}
+	s := Open(dir, nil)
+	fill(s)
+	if err := s.Save(); err != nil {
+		b.Fatal(err)
+	}
+	info, err := os.Stat(filepath.Join(dir, fileName))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Run("open", func(b *testing.B) {
+		b.SetBytes(info.Size())
+		for b.Loop() {
+			var v child
+			if !Open(dir, nil).Get("tag docker.io/library/app:1", 0, &v) {
+				b.Fatal("not there")
+			}
+		}
+	})
+	b.Run("get", func(b *testing.B) {
+		for b.Loop() {
+			var v []child
+			s.Get("digest docker.io/library/app@1", 0, &v)
+		}
+	})
+	b.Run("save", func(b *testing.B) {
+		b.SetBytes(info.Size())
+		for b.Loop() {
+			s := Open(dir, nil)
+			s.Put("one more", "v")
+			if err := s.Save(); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}

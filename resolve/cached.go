@@ -69,12 +69,11 @@ func (c *cached) Read(ctx context.Context, ref image.Reference) (registry.Image,
 // most often it is still that, and need not be read again.
 //
 // A registry's word for a digest must not become a pin, as it may be wrong. But
-// here it names one that this very repository has had and whose bytes have been
-// seen. Reading the manifest again would send the same bytes: it proves what
-// stands under the digest, which is known, and not that the tag leads there,
-// for which there is nothing but the registry's word in any case. So the worst
-// that a wrong word can do is what a registry can do anyway: to name an earlier
-// image of its own.
+// here it names one that this very repository has had, and that src has proven.
+// Reading the manifest once more would prove that again, and not that the tag
+// leads there, for which there is nothing but the registry's word in any case.
+// So the worst that a wrong word can do here is what a registry can do anyway:
+// to name an earlier image of its own.
 func (c *cached) renew(ctx context.Context, ref image.Reference) (img registry.Image, ok bool, err error) {
 	old, ok := c.tag(ref, anyAge)
 	if !ok {
@@ -98,30 +97,39 @@ func (c *cached) renew(ctx context.Context, ref image.Reference) (img registry.I
 
 // Children implements [Source].
 func (c *cached) Children(ctx context.Context, ref image.Reference, digest string) ([]registry.Child, error) {
-	if r, ok := c.image(ref, digest); ok {
+	r, _ := c.image(ref, digest)
+	if len(r.Children) > 0 {
 		return r.children(), nil
 	}
+	// Known or not: Read gives none for single images of Docker Hub.
 	children, err := c.src.Children(ctx, ref, digest)
 	if err == nil {
-		c.store.Put(digestKey(ref, digest), newImageRecord(registry.Image{Children: children}))
+		c.store.Put(digestKey(ref, digest), newImageRecord(registry.Image{Manifest: registry.Manifest(r.manifestRecord), Children: children}))
 	}
 	return children, err
 }
 
-// Pushed implements [Source]. The time that is kept belongs to the digest that
-// the tag led to: once the tag has moved it would make a new image look old.
+// Pushed implements [Source]. The time belongs to the digest that the tag leads
+// to: were it used for the next one, a new image would look old. That nobody
+// knows the time is kept like a time.
 func (c *cached) Pushed(ctx context.Context, ref image.Reference) (time.Time, error) {
-	m, ok := c.fresh(ref)
-	if !ok {
-		return c.src.Pushed(ctx, ref)
+	if ref.Tag == "" && ref.Digest != "" {
+		return c.src.Pushed(ctx, ref) // there is no tag to ask for
 	}
 	key := "pushed " + canonical(ref)
 	var r pushedRecord
-	if c.store.Get(key, c.ttl, &r) && r.Digest == m.Digest && !r.Time.IsZero() {
+	if m, ok := c.fresh(ref); ok && c.store.Get(key, c.ttl, &r) && r.Digest == m.Digest {
 		return r.Time, nil
 	}
+	// A client that has met the tag in this run notices when what it learns of
+	// the time is about another digest. An answer from the store is nothing
+	// that it has met.
+	m, err := c.src.Resolve(ctx, ref)
+	if err != nil {
+		return time.Time{}, err
+	}
 	t, err := c.src.Pushed(ctx, ref)
-	if err == nil && !t.IsZero() {
+	if err == nil {
 		c.store.Put(key, pushedRecord{Digest: m.Digest, Time: t})
 	}
 	return t, err
@@ -138,8 +146,10 @@ func (c *cached) fresh(ref image.Reference) (registry.Manifest, bool) {
 // tag is what ref led to when it was asked for last.
 func (c *cached) tag(ref image.Reference, maxAge time.Duration) (registry.Manifest, bool) {
 	var r manifestRecord
-	ok := c.store.Get(tagKey(ref), maxAge, &r) && r.valid()
-	return registry.Manifest(r), ok
+	if !c.store.Get(tagKey(ref), maxAge, &r) || !r.valid() {
+		return registry.Manifest{}, false
+	}
+	return registry.Manifest(r), true
 }
 
 // known is the proven image of m, unless m contradicts it.
@@ -155,8 +165,10 @@ func (c *cached) known(ref image.Reference, m registry.Manifest) (registry.Image
 // image is the record of a digest.
 func (c *cached) image(ref image.Reference, digest string) (imageRecord, bool) {
 	var r imageRecord
-	ok := c.store.Get(digestKey(ref, digest), anyAge, &r) && r.valid(digest)
-	return r, ok
+	if !c.store.Get(digestKey(ref, digest), anyAge, &r) || !r.valid(digest) {
+		return imageRecord{}, false
+	}
+	return r, true
 }
 
 // canonical is ref as the registry is asked for it: by its canonical name, and
