@@ -58,15 +58,16 @@ func TestDamage(t *testing.T) {
 		{"text", content([]byte("hello\n")), "damaged"},
 		{"truncated in a line", content(good[:len(good)-5]), "damaged"},
 		{"truncated at a line", content(good[:bytes.LastIndexByte(good[:len(good)-1], '\n')+1]), "damaged"},
-		{"appended", content(append(bytes.Clone(good), "{}\n"...)), "damaged"},
+		{"appended", content(append(bytes.Clone(good), "{}\t1\n"...)), "damaged"},
 		{"another byte", content(flipped), "damaged"},
-		{"no header", content(body), "version"},
+		{"no header", content(body), "damaged"},
 		{"another version", content(sealed(2, "")), "version"},
 		{"a header of other types", content([]byte(`{"version":"1"}` + "\n")), "damaged"},
-		{"no JSON", content(sealed(1, "{\n")), "damaged"},
-		{"entries of other types", content(sealed(1, `{"key":"old","put":"yesterday"}`+"\n")), "damaged"},
-		{"deep", content(sealed(1, `{"value":`+strings.Repeat("[", 100_000)+"\n")), "damaged"},
-		{"too many", content(sealed(1, strings.Repeat("{}\n", maxEntries+1))), "damaged"},
+		{"no JSON", content(sealed(1, "{\t1\n")), "damaged"},
+		{"no value", content(sealed(1, "{}\n")), "damaged"},
+		{"entries of other types", content(sealed(1, `{"key":"old","put":"yesterday"}`+"\t1\n")), "damaged"},
+		{"deep", content(sealed(1, `{"other":`+strings.Repeat("[", 100_000)+"\t1\n")), "damaged"},
+		{"too many", content(sealed(1, strings.Repeat("{}\t1\n", maxEntries+1))), "damaged"},
 		{"too large", func(t *testing.T, path string) {
 			content(good)(t, path)
 			if err := os.Truncate(path, maxBytes+1); err != nil {
@@ -216,8 +217,8 @@ func FuzzRead(f *testing.F) {
 	good := file(f, dated("old", start, start))
 	f.Add(good)
 	f.Add(good[:len(good)/2])
-	f.Add([]byte(`{"key":"old","put":1e99}` + "\n"))
-	f.Add([]byte(`{"key":"old","put":-9223372036854775808,"used":9223372036854775807,"value":null}` + "\n"))
+	f.Add([]byte(`{"key":"old","put":1e99}` + "\t1\n"))
+	f.Add([]byte(`{"key":"old","put":-9223372036854775808,"used":9223372036854775807,"other":null}` + "\tnull\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		dir := t.TempDir()
 		// Once as a file, and once as what follows a header that fits.

@@ -21,7 +21,7 @@ import (
 // of different ages share a folder without throwing out each other's entries.
 const (
 	version     = 1
-	fileName    = "v1.jsonl"
+	fileName    = "v1.store"
 	lockName    = "v1.lock"
 	tempPattern = "v1-*.tmp"
 )
@@ -34,7 +34,9 @@ const lockWait = 10 * time.Second
 // has left behind.
 const orphaned = time.Hour
 
-// header is the first line of the file. All other lines are entries.
+// header is the first line of the file, in JSON. All other lines are entries:
+// first all but the value, in JSON, then a tab and the value, so that a value is
+// taken apart only when somebody wants it.
 type header struct {
 	Version int    `json:"version"`
 	SHA256  string `json:"sha256"` // of all that follows the first line, in hex
@@ -128,9 +130,11 @@ func decode(data []byte) ([]entry, error) {
 	var entries []entry
 	for line := range bytes.Lines(body) {
 		var e entry
-		if len(entries) == maxEntries || json.Unmarshal(line, &e) != nil {
+		head, value, ok := bytes.Cut(line, []byte("\t"))
+		if !ok || len(entries) == maxEntries || json.Unmarshal(head, &e) != nil {
 			return nil, errDamaged
 		}
+		e.Value = bytes.TrimSuffix(value, []byte("\n"))
 		entries = append(entries, e)
 	}
 	return entries, nil
@@ -152,14 +156,14 @@ func encode(entries map[string]entry, now time.Time) ([]byte, error) {
 		if i == maxEntries || e.Used < oldest {
 			break
 		}
-		line, err := json.Marshal(e)
+		head, err := json.Marshal(e)
 		if err != nil {
 			return nil, err
 		}
-		if len(first)+len(body)+len(line)+1 > maxBytes {
+		if len(first)+len(body)+len(head)+len(e.Value)+2 > maxBytes {
 			continue // a smaller one may still fit
 		}
-		body = append(append(body, line...), '\n')
+		body = append(append(append(append(body, head...), '\t'), e.Value...), '\n')
 	}
 	if first, err = firstLine(body); err != nil {
 		return nil, err

@@ -50,12 +50,12 @@ type Store struct {
 	changed map[string]bool // keys of entries that the file does not have like this
 }
 
-// entry is one value, and one line of the file.
+// entry is one value with its key.
 type entry struct {
-	Key   string          `json:"key"`
-	Put   int64           `json:"put"`  // milliseconds of Unix time
-	Used  int64           `json:"used"` // the same, coarse
-	Value json.RawMessage `json:"value"`
+	Key   string `json:"key"`
+	Put   int64  `json:"put"`  // milliseconds of Unix time
+	Used  int64  `json:"used"` // the same, coarse
+	Value []byte `json:"-"`    // JSON without line breaks
 }
 
 // Open gives the store in the folder dir, which need not exist. It reads

@@ -327,7 +327,7 @@ func TestCachedDamagedFile(t *testing.T) {
 	first.reads(t, ref, digest)
 	first.end(t, "GET app:1")
 	damaged := 0
-	files, err := filepath.Glob(filepath.Join(dir, "*.jsonl"))
+	files, err := filepath.Glob(filepath.Join(dir, "*.store"))
 	if err != nil || len(files) != 1 {
 		t.Fatal(files, err)
 	}
