@@ -24,7 +24,7 @@ import (
 // Limits of a store.
 const (
 	// maxEntries and maxBytes bound the file. What was used last is kept.
-	maxEntries = 50_000
+	maxEntries = 100_000
 	maxBytes   = 32 << 20
 	// maxIdle is how long an entry that nobody uses is kept.
 	maxIdle = 90 * 24 * time.Hour

@@ -467,18 +467,18 @@ func compare(t *testing.T, got, want Source, ref image.Reference, digest string)
 	same("date", gotTime, wantTime, gotErr, wantErr)
 }
 
-// hub is Docker Hub on loopback: its registry with one single image, and its
+// loopbackHub is Docker Hub on loopback: its registry with one single image, and its
 // API.
-type hub struct {
+type loopbackHub struct {
 	address  string
 	manifest string
 	record   string    // digest of the record, empty for none
 	pushed   time.Time // of the record
 }
 
-func newHub(t *testing.T) *hub {
+func newHub(t *testing.T) *loopbackHub {
 	t.Helper()
-	h := &hub{}
+	h := &loopbackHub{}
 	server := httptest.NewServer(h)
 	t.Cleanup(server.Close)
 	h.address = strings.TrimPrefix(server.URL, "http://")
@@ -486,23 +486,23 @@ func newHub(t *testing.T) *hub {
 }
 
 // push puts a new image under the tag, and its digest into the record.
-func (h *hub) push(created time.Time) (digest string) {
+func (h *loopbackHub) push(created time.Time) (digest string) {
 	h.manifest = fmt.Sprintf(`{"schemaVersion":2,"config":{"digest":%q,"size":%d},"layers":[]}`, otherDigest, created.Unix())
 	h.record, h.pushed = h.digest(), created
 	return h.digest()
 }
 
-func (h *hub) digest() string { return fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(h.manifest))) }
+func (h *loopbackHub) digest() string { return fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(h.manifest))) }
 
 // RoundTrip brings what is meant for Docker Hub to the server.
-func (h *hub) RoundTrip(req *http.Request) (*http.Response, error) {
+func (h *loopbackHub) RoundTrip(req *http.Request) (*http.Response, error) {
 	req = req.Clone(req.Context())
 	req.Host = req.URL.Host
 	req.URL.Scheme, req.URL.Host = "http", h.address
 	return http.DefaultTransport.RoundTrip(req)
 }
 
-func (h *hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (h *loopbackHub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	const single = "application/vnd.oci.image.manifest.v1+json"
 	switch {
 	case r.Host == "hub.docker.com" && h.record == "":
@@ -528,7 +528,7 @@ const (
 func (r *run) readsHub(t *testing.T, written, digest string) {
 	t.Helper()
 	img, err := r.Read(context.Background(), mustParse(t, written))
-	if err != nil || img.Digest != digest || len(img.Children) != 0 {
+	if err != nil || img.Digest != digest || img.Children != nil {
 		t.Errorf("read %+v, %v; want %s", img, err, digest)
 	}
 }

@@ -22,7 +22,7 @@ func (r manifestRecord) valid() bool {
 }
 
 // imageRecord is a [registry.Image] on disk. The manifest is empty where only
-// the children are known.
+// the children are known; the children are null where only the manifest is.
 type imageRecord struct {
 	manifestRecord
 	Children []childRecord `json:"children"`
@@ -41,7 +41,11 @@ type childRecord struct {
 }
 
 func newImageRecord(img registry.Image) imageRecord {
-	r := imageRecord{manifestRecord: manifestRecord(img.Manifest), Children: make([]childRecord, len(img.Children))}
+	r := imageRecord{manifestRecord: manifestRecord(img.Manifest)}
+	if img.Children == nil {
+		return r
+	}
+	r.Children = make([]childRecord, len(img.Children))
 	for i, c := range img.Children {
 		r.Children[i] = childRecord{
 			Config:       c.Kind == registry.ChildConfig,
@@ -60,7 +64,10 @@ func newImageRecord(img registry.Image) imageRecord {
 // valid reports whether a client can have answered this when asked for digest.
 func (r imageRecord) valid(digest string) bool {
 	m := r.manifestRecord
-	if r.Children == nil || m != (manifestRecord{}) && (!m.valid() || m.Digest != digest) {
+	if m != (manifestRecord{}) && (!m.valid() || m.Digest != digest) {
+		return false
+	}
+	if m.Index && r.Children == nil {
 		return false
 	}
 	for _, c := range r.Children {
@@ -72,6 +79,9 @@ func (r imageRecord) valid(digest string) bool {
 }
 
 func (r imageRecord) children() []registry.Child {
+	if r.Children == nil {
+		return nil
+	}
 	children := make([]registry.Child, len(r.Children))
 	for i, c := range r.Children {
 		children[i] = registry.Child{
