@@ -102,7 +102,7 @@ func (r *run) failures(lookups []*lookup) {
 		r.failed(of, of[0].err.Error(), hint(of[0].err))
 	}
 	if len(late) > 0 {
-		r.failed(late, fmt.Sprintf("look up %s: no answer within the %v for all lookups", late[0].ref, r.opts.Timeout), "give the lookups more time")
+		r.failed(late, fmt.Sprintf("look up %s: no answer within the %v for all lookups", late[0].ref, r.opts.Timeout), "give the lookups more time with `--timeout`")
 	}
 }
 

@@ -51,15 +51,14 @@ func (q *question) moved() bool {
 	return q.now != nil && q.pinned != nil && q.now.Digest != q.pinned.Digest && q.now.Index && q.pinned.Index
 }
 
-// ask finds out all that there is to know. It goes on after a failure, unless
-// the registry gives no answers at all, and returns the first: the others are
-// mostly its consequences.
+// ask finds out all that there is to know. It goes on after a failure, and
+// returns the first: the others are mostly its consequences.
 func (q *question) ask(ctx context.Context) error {
 	var failed error
 	if q.ref.Tag != "" || !q.ref.Pinned() {
 		failed = q.askTag(ctx)
 	}
-	if !q.ref.Pinned() || hostWide(failed) {
+	if !q.ref.Pinned() {
 		return failed
 	}
 	if err := q.askPin(ctx); err != nil && failed == nil {

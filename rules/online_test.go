@@ -110,6 +110,7 @@ func TestOnline(t *testing.T) {
 		{"the present index was not read, so it may hold the pin", pin, rules.Remote{Now: unread(otherDigest), Pinned: single(someDigest)}, ""},
 		{"what is pinned was not found out, so it may be the same", pin, rules.Remote{Now: now}, ""},
 		{"the pinned digest is gone", pin, rules.Remote{Now: now, Gone: true}, gone},
+		{"the pinned digest is gone, and the tag leads to one image", pin, rules.Remote{Now: single(otherDigest), Gone: true}, gone},
 		{"tag and digest are gone", pin, rules.Remote{Gone: true}, gone},
 		{"a platform is gone", pin, rules.Remote{Now: before, Pinned: before, Missing: before.Children[1:]},
 			"1 error missing-digest: app has no linux/arm64 manifest sha256:cccccccccccc… of sha256:0123456789ab… any more\n"},

@@ -45,7 +45,11 @@ func TestMain(m *testing.M) {
 //	requests N          the registries were asked for manifests N times so far
 //	[!] connections     the registries were connected to since this was last asked
 //	unplug              the registry of this script is gone
-//	push TAG            the registry's tag leads to a new image, $PUSHED
+//	push TAG [PLATFORM…]
+//	                    the registry's tag leads to a new image, $PUSHED; with
+//	                    platforms, to an index of the images $CHILD0, $CHILD1, …
+//	delete REFERENCE    the registry loses a manifest
+//	fill FILE…          replace the variables in files
 //	same A B            two files hold the same bytes
 //	gitea FOLDER        start what multi-gitter needs of Gitea, named by $GITEA
 func TestScripts(t *testing.T) {
@@ -81,6 +85,8 @@ func TestScripts(t *testing.T) {
 			"connections": connections,
 			"unplug":      unplug,
 			"push":        push,
+			"delete":      deleteManifest,
+			"fill":        fill,
 			"same":        same,
 		},
 	})
@@ -140,13 +146,39 @@ func unplug(ts *testscript.TestScript, _ bool, _ []string) {
 }
 
 func push(ts *testscript.TestScript, _ bool, args []string) {
-	if len(args) != 1 {
-		ts.Fatalf("usage: push TAG")
+	if len(args) == 0 {
+		ts.Fatalf("usage: push TAG [PLATFORM…]")
 	}
-	img, err := random.Image(64, 1)
+	tag := parse(ts, ts.Getenv("REGISTRY")+"/"+args[0])
+	if len(args) == 1 {
+		img, err := random.Image(64, 1)
+		ts.Check(err)
+		ts.Check(remote.Write(tag, img))
+		ts.Setenv("PUSHED", digest(ts, img))
+		return
+	}
+	index := platforms(ts, args[1:]...)
+	ts.Check(remote.WriteIndex(tag, index))
+	ts.Setenv("PUSHED", digest(ts, index))
+	manifest, err := index.IndexManifest()
 	ts.Check(err)
-	ts.Check(remote.Write(parse(ts, ts.Getenv("REGISTRY")+"/"+args[0]), img))
-	ts.Setenv("PUSHED", digest(ts, img))
+	for i, m := range manifest.Manifests {
+		ts.Setenv(fmt.Sprintf("CHILD%d", i), m.Digest.String())
+	}
+}
+
+func deleteManifest(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: delete REFERENCE")
+	}
+	ts.Check(remote.Delete(parse(ts, ts.Getenv("REGISTRY")+"/"+args[0])))
+}
+
+func fill(ts *testscript.TestScript, _ bool, args []string) {
+	for _, file := range args {
+		text := os.Expand(ts.ReadFile(file), ts.Getenv)
+		ts.Check(os.WriteFile(ts.MkAbs(file), []byte(text), 0o644))
+	}
 }
 
 func connections(ts *testscript.TestScript, neg bool, args []string) {
@@ -180,10 +212,11 @@ func startRegistry(ts *testscript.TestScript, _ bool, args []string) {
 			h.n.Add(1)
 		}
 		r.URL.Path = strings.Replace(strings.Replace(r.URL.Path, "/hub/library/", "/", 1), "/private/", "/", 1)
-		if r.URL.Path == "/v2/evil/manifests/1" || strings.HasPrefix(r.URL.Path, "/v2/evil/manifests/sha256:") {
+		evil := fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(evilIndex)))
+		if r.URL.Path == "/v2/evil/manifests/1" || r.URL.Path == "/v2/evil/manifests/"+evil {
 			// A registry does not take an index without its manifests.
 			w.Header().Set("Content-Type", "application/vnd.oci.image.index.v1+json")
-			w.Header().Set("Docker-Content-Digest", fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(evilIndex))))
+			w.Header().Set("Docker-Content-Digest", evil)
 			_, _ = io.WriteString(w, evilIndex)
 			return
 		}
