@@ -148,7 +148,7 @@ func explain(err error) *failure {
 	var cert *tls.CertificateVerificationError
 	switch {
 	case errors.As(err, &cert):
-		return &failure{kind: Unreachable, text: cert.Error(), hint: "the registry's certificate authority is not trusted here"}
+		return &failure{kind: Unreachable, text: cert.Error(), hint: "the registry's certificate authority is not trusted here; a file with its certificate can be set as `ca` of the registry in the configuration"}
 	case errors.As(err, &own):
 		return own
 	case errors.Is(err, context.Canceled):
