@@ -289,6 +289,23 @@ func TestHubAPIDown(t *testing.T) {
 	}
 }
 
+// One that answers with nothing but errors is soon left alone.
+func TestHubAPIFails(t *testing.T) {
+	h := newHub(index)
+	c, _ := newClient(Options{Transport: h, Retries: -1})
+	for i := range 20 {
+		path := fmt.Sprintf("library/app%d:1", i)
+		h.push(path, index)
+		h.records[path] = http.StatusInternalServerError
+		if _, err := c.Read(context.Background(), parse(t, "app%d:1", i)); err != nil {
+			t.Error(err)
+		}
+	}
+	if n := h.sent("GET", "hub.docker.com"); n != maxStrikes {
+		t.Errorf("%d requests to an API that fails, want %d", n, maxStrikes)
+	}
+}
+
 func TestPushed(t *testing.T) {
 	h := newHub(index)
 	h.push("team/app:1", manifest)

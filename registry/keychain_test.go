@@ -71,6 +71,8 @@ func TestCredentialKeys(t *testing.T) {
 		{map[string]string{"quay.io": "a"}, "ghcr.io/team/app:1", ""},
 		{map[string]string{"https://quay.io": "a"}, "quay.io/team/app:1", "a"},
 		{map[string]string{"https://quay.io/v1/": "a"}, "quay.io/team/app:1", "a"},
+		{map[string]string{"https://quay.io/api": "a"}, "quay.io/team/app:1", "a"},
+		{map[string]string{"quay.io/v1": "a"}, "quay.io/team/app:1", "a"},
 		{map[string]string{"quay.io/v2/": "a"}, "quay.io/team/app:1", "a"},
 		{map[string]string{"registry.test:5000": "a"}, "registry.test:5000/app:1", "a"},
 		{map[string]string{"registry.test:5000": "a"}, "registry.test/app:1", ""},

@@ -222,7 +222,9 @@ func TestMirrorCanceled(t *testing.T) {
 	}}
 	c, _ := newClient(Options{Transport: n, Registries: mirrored("registry.test", "mirror.test")})
 	_, err := c.Resolve(ctx, parse(t, "registry.test/app:1"))
-	isCanceled(t, err)
+	if e := asError(t, err, Canceled); e.Err.Error() != "context canceled" {
+		t.Errorf("error is %q", e)
+	}
 	if sent := n.to("registry.test"); len(sent) > 0 {
 		t.Errorf("the registry was sent %v after the end", sent)
 	}
