@@ -73,6 +73,9 @@ type Options struct {
 	// Nil allows everything. It is for files that a person has chosen to
 	// trust.
 	Allowed []string
+	// BindMirrors makes Allowed count for mirrors, too. It is for a list and
+	// mirrors that come from different hands.
+	BindMirrors bool
 	// Timeout is for one request with its answer, the body included; by
 	// default 20 seconds.
 	Timeout time.Duration
@@ -150,6 +153,11 @@ func New(o Options) *Client {
 		host = strings.ToLower(host)
 		c.settings[host] = settings
 		c.mirrors[host] = newMirrors(settings.Mirrors)
+		for i := range c.mirrors[host] {
+			if m := &c.mirrors[host][i]; o.BindMirrors && m.err == nil {
+				m.err = c.wire.guard.registry(m.host)
+			}
+		}
 	}
 	return c
 }

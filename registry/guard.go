@@ -34,7 +34,7 @@ func newGuard(o Options) *guard {
 		g.listed[pattern] = true
 	}
 	for registry, settings := range o.Registries {
-		if g.registry(strings.ToLower(registry)) != nil {
+		if o.BindMirrors || g.registry(strings.ToLower(registry)) != nil {
 			continue
 		}
 		for _, mirror := range settings.Mirrors {

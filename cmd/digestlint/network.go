@@ -37,6 +37,9 @@ const (
 	defaultCacheTTL = 15 * time.Minute
 )
 
+// allPublic stands for the well-known public registries in --allow-registry.
+const allPublic = "public"
+
 // maxCertificates is the size in bytes of the largest file of certificates that
 // is read; the bundles of whole systems have a quarter of it.
 const maxCertificates = 1 << 20
@@ -57,7 +60,7 @@ func (n *network) flags(cmd *cobra.Command) {
 	n.timeout = duration(defaultTimeout)
 	cmd.Flags().Var(&n.timeout, "timeout", "the time for all lookups of a run together")
 	cmd.Flags().BoolVar(&n.noCache, "no-cache", false, "ask registries for everything, remember nothing for the next run")
-	cmd.Flags().StringArrayVar(&n.allowed, "allow-registry", nil, "ask no other `HOST` than this, or *.DOMAIN; repeatable")
+	cmd.Flags().StringArrayVar(&n.allowed, "allow-registry", nil, "ask no other `HOST` than this, *.DOMAIN, or public for the well-known ones; repeatable")
 }
 
 // session is how one run asks registries.
@@ -83,7 +86,7 @@ func (n *network) open(settings *config.Config, public []string) (*session, erro
 	if s.timeout, err = n.deadline(settings); err != nil {
 		return nil, err
 	}
-	if opts.Allowed, err = n.hosts(settings, public); err != nil {
+	if opts.Allowed, opts.BindMirrors, err = n.hosts(settings, public); err != nil {
 		return nil, err
 	}
 	var folder string
@@ -149,27 +152,32 @@ func (n *network) deadline(settings *config.Config) (time.Duration, error) {
 	return value, nil
 }
 
-// hosts are those that may be asked; nil is all.
-func (n *network) hosts(settings *config.Config, public []string) ([]string, error) {
+// hosts are those that may be asked; nil is all. They are bound where a flag or
+// a variable says which: then the configuration, which a stranger may have
+// changed, can't lead to others by its mirrors.
+func (n *network) hosts(settings *config.Config, public []string) (hosts []string, bound bool, err error) {
 	written, name := n.allowed, "--allow-registry"
 	if len(written) == 0 {
 		written, name = strings.FieldsFunc(os.Getenv(allowedVariable), func(r rune) bool { return r == ',' || r == ' ' }), allowedVariable
 	}
 	if len(written) == 0 {
 		if settings.Online.Allowed != nil {
-			return settings.Online.Allowed, nil
+			return settings.Online.Allowed, false, nil
 		}
-		return public, nil
+		return public, false, nil
 	}
-	var hosts []string
 	for _, text := range written {
+		if text == allPublic {
+			hosts = append(hosts, publicRegistries...)
+			continue
+		}
 		host, err := config.ParsePattern(text)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
+			return nil, false, fmt.Errorf("%s: %w", name, err)
 		}
 		hosts = append(hosts, host)
 	}
-	return hosts, nil
+	return hosts, true, nil
 }
 
 // uncached reports whether there is to be no cache.

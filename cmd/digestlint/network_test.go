@@ -69,8 +69,9 @@ func TestNetworkPrecedence(t *testing.T) {
 		if got, err := n.uncached(settings); err != nil || got != tt.off {
 			t.Errorf("%q %v %q: no cache %v, %v", tt.file, tt.env, tt.args, got, err)
 		}
-		if got, err := n.hosts(settings, public); err != nil || !reflect.DeepEqual(got, tt.allowed) {
-			t.Errorf("%q %v %q: allowed %v, %v", tt.file, tt.env, tt.args, got, err)
+		bound := strings.Trim(tt.env[allowedVariable], " ,") != "" || strings.Contains(strings.Join(tt.args, " "), "--allow-registry")
+		if got, b, err := n.hosts(settings, public); err != nil || !reflect.DeepEqual(got, tt.allowed) || b != bound {
+			t.Errorf("%q %v %q: allowed %v, bound %v, %v", tt.file, tt.env, tt.args, got, b, err)
 		}
 	}
 }
