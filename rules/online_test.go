@@ -132,6 +132,8 @@ func TestOnline(t *testing.T) {
 			"1 error malicious-digest: malicious image: app:latest leads to " + holds},
 		{"a pinned index with a malicious image", "app:1@" + otherDigest, rules.Remote{Now: evil, Pinned: evil},
 			"1 error malicious-digest: malicious image: app:1 is " + holds},
+		{"a pinned index with a malicious image that its tag has left", "app:1@" + otherDigest, rules.Remote{Now: unread(badDigest), Pinned: evil},
+			"1 error malicious-digest: malicious image: app:1 is " + holds},
 		{"a pin that its tag left for a malicious image", pin, rules.Remote{Now: evil, Pinned: before},
 			"1 warning tag-drift: app:1 leads to a malicious image now: " + holds},
 		{"a pin that its tag left for a malicious image, all else equal", pin, rules.Remote{Now: evil, Pinned: before, Same: true},
@@ -251,8 +253,13 @@ func TestQuestions(t *testing.T) {
 func TestOnlineSeverity(t *testing.T) {
 	const pin = "app:1@" + someDigest
 	low := questions(use(pin, func(u *image.Use) { u.Confidence = image.Low }))
-	found := answer(said{pin: {Now: single(otherDigest), Pinned: index(someDigest, badPlatform+" linux/amd64")}}, low)
-	if len(found) != 2 || found[0].Severity != rules.Error || found[1].Severity != rules.Info {
-		t.Errorf("got\n%s", lines(found))
+	for severity, pinned := range map[rules.Severity]*rules.Manifest{
+		rules.Error: index(someDigest, badPlatform+" linux/amd64"),
+		rules.Info:  single(someDigest),
+	} {
+		found := answer(said{pin: {Now: single(otherDigest), Pinned: pinned}}, low)
+		if len(found) != 1 || found[0].Severity != severity {
+			t.Errorf("want %v, got\n%s", severity, lines(found))
+		}
 	}
 }

@@ -12,7 +12,7 @@ var TagDrift = register(Rule{
 		"It can also have been overwritten by somebody who should not have: nothing here says which, so look before you update.\n\n" +
 		"Not reported where the index that is pinned and the one that the tag leads to hold the same images for the platforms that are run " +
 		"(all of the pin, or those that the configuration names): only attestations or other platforms have changed. " +
-		"On Docker Hub, where reading the pinned index would count as a pull, this is not looked into.",
+		"On Docker Hub, where reading the pinned index would count as a pull, such a move is reported unless the cache knows what the index holds.",
 	Format: "dockerfile",
 	Bad: "# The registry: nginx:1.27 leads to sha256:fedcba987654… now.\n" +
 		"FROM nginx:1.27@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\n",
@@ -26,7 +26,7 @@ var TagDrift = register(Rule{
 	Precision: "very-high",
 	Online: func(a *Answer) {
 		now := a.Now
-		if now == nil || !a.Ref.Pinned() || now.Digest == a.Ref.Digest || isListed(a.Ref.Digest) {
+		if now == nil || !a.Ref.Pinned() || now.Digest == a.Ref.Digest || a.pinnedToListed() {
 			return
 		}
 		if _, what, bad := now.listedIn(); bad {
@@ -40,6 +40,17 @@ var TagDrift = register(Rule{
 		}
 	},
 })
+
+// pinnedToListed reports whether the pin is malicious itself, of which
+// malicious-digest says what to do.
+func (a *Answer) pinnedToListed() bool {
+	if a.Pinned != nil {
+		if _, _, bad := a.Pinned.listedIn(); bad {
+			return true
+		}
+	}
+	return isListed(a.Ref.Digest)
+}
 
 // drifted reports whether a pinned image is not what the tag, which leads to
 // another digest, stands for now. Where too little is known it is not.
