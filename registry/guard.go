@@ -58,8 +58,7 @@ func (g *guard) registry(host string) error {
 // matchHost reports whether the pattern of [Options.Allowed] means host.
 func matchHost(pattern, host string) bool {
 	if suffix, ok := strings.CutPrefix(pattern, "*."); ok {
-		rest, found := strings.CutSuffix(host, "."+suffix)
-		return found && rest != ""
+		return strings.HasSuffix(host, "."+suffix)
 	}
 	return pattern == host
 }

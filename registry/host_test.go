@@ -312,19 +312,21 @@ func TestDeadHost(t *testing.T) {
 // and given up when that goes on.
 func TestHostGoesAway(t *testing.T) {
 	for _, test := range []struct {
-		name   string
-		away   time.Duration
-		failed int // of the references
-		most   int // requests for manifests
+		name        string
+		concurrency int
+		away        time.Duration
+		failed      int // of the references
+		most        int // requests
 	}{
-		{"for a moment", time.Second, 0, 40},
-		{"for good", time.Hour, 20, 8 * defaultConcurrency},
+		{"for a moment", 0, time.Second, 0, 1 + 40},
+		{"for good", 0, time.Hour, 20, 1 + (1+defaultRetries)*defaultConcurrency},
+		{"for good, asked one after another", 1, time.Hour, 20, 1 + 1 + defaultRetries},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				n := &names{hosts: map[string]http.HandlerFunc{"https://registry.test": api(good).ServeHTTP}}
 				away := time.Now().Add(test.away)
-				c, _ := timed(Options{Transport: roundTripper(func(req *http.Request) (*http.Response, error) {
+				c, _ := timed(Options{Concurrency: test.concurrency, Transport: roundTripper(func(req *http.Request) (*http.Response, error) {
 					if req.URL.Path == "/v2/" || time.Now().After(away) {
 						return n.RoundTrip(req)
 					}
@@ -382,6 +384,48 @@ func TestSilentHost(t *testing.T) {
 			asError(t, errs[7], Timeout)
 			noErrors(t, append(errs[:7], errs[8:]...))
 		})
+	})
+}
+
+// Sore spots that come one by one are not taken together.
+func TestSoreSpots(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, _ := timed(Options{}, api(func(w http.ResponseWriter, r *http.Request) {
+			if strings.Contains(r.URL.Path, "/sore") {
+				<-r.Context().Done()
+				return
+			}
+			good(w, r)
+		}))
+		for i := range 10 {
+			_, err := c.Resolve(context.Background(), parse(t, "registry.test/app:sore%d", i))
+			asError(t, err, Timeout)
+			if _, err := c.Resolve(context.Background(), parse(t, "registry.test/app:%d", i)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
+
+// A host that has never answered gets the repetitions of one request.
+func TestNeverAnswered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hang := func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+		n := &names{hosts: map[string]http.HandlerFunc{
+			"https://token.test": hang,
+			"https://registry.test": func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("WWW-Authenticate", `Bearer realm="https://token.test/token",service="test"`)
+				w.WriteHeader(http.StatusUnauthorized)
+			},
+		}}
+		c, _ := timed(Options{Transport: n, Concurrency: 1}, nil)
+		for i := range 5 {
+			_, err := c.Resolve(context.Background(), parse(t, "registry.test/app%d:1", i))
+			asError(t, err, Timeout)
+		}
+		if got := len(n.to("token.test")); got != 1+defaultRetries {
+			t.Errorf("%d requests, want %d", got, 1+defaultRetries)
+		}
 	})
 }
 

@@ -523,6 +523,40 @@ func TestReadMisbehaving(t *testing.T) {
 	}
 }
 
+// Over HTTP/2, where the standard library has errors of its own, a broken
+// answer is one that is asked for again too.
+func TestDroppedHTTP2(t *testing.T) {
+	for name, h := range map[string]http.HandlerFunc{
+		"before the answer": drop,
+		"in the answer": func(w http.ResponseWriter, r *http.Request) {
+			fmt.Fprint(w, manifest[:20])
+			w.(http.Flusher).Flush()
+			drop(w, r)
+		},
+	} {
+		for _, times := range []int{1, always} {
+			t.Run(fmt.Sprintf("%s, %d times", name, times), func(t *testing.T) {
+				s := start(t, bad(times, h), func(s *httptest.Server) {
+					s.EnableHTTP2 = true
+					s.StartTLS()
+				})
+				roots := s.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
+				c, naps := newClient(Options{RootCAs: roots})
+				_, err := c.Read(context.Background(), parse(t, "%s/app:1", s.Listener.Addr()))
+				if times == 1 {
+					if err != nil || len(naps.taken) != 1 {
+						t.Errorf("error %v, pauses %v", err, naps.taken)
+					}
+					return
+				}
+				if e := asError(t, err, Unreachable); e.Err.Error() != "the connection broke before the answer was complete" || len(naps.taken) != defaultRetries {
+					t.Errorf("error is %q, pauses %v", e.Err, naps.taken)
+				}
+			})
+		}
+	}
+}
+
 // An answer that is said to be coded as it is may be used.
 func TestIdentity(t *testing.T) {
 	s := serve(t, api(func(w http.ResponseWriter, r *http.Request) {

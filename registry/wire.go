@@ -119,25 +119,23 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	ctx := req.Context()
 	h := w.host(req)
-	if err := h.enter(ctx); err != nil {
+	err := h.enter(ctx)
+	if err != nil {
 		return nil, err
 	}
 	defer h.leave()
-	for repetitions := 0; ; {
-		round, err := w.awaitTurn(ctx, h)
-		if err != nil {
+	for a := (attempt{}); ; {
+		if a.round, err = w.awaitTurn(ctx, h); err != nil {
 			return nil, err
 		}
-		resp, err := w.send(req)
-		next := w.settle(ctx, h, attempt{round: round, repetitions: repetitions, resp: resp, err: err})
+		a.resp, a.err = w.send(req)
+		next := w.settle(ctx, h, &a)
 		h.done() // lets the next go, which must know what this one has shown
 		switch {
 		case next.err != nil:
 			return nil, next.err
 		case !next.again:
-			return resp, nil
-		case next.counts:
-			repetitions++
+			return a.resp, nil
 		}
 		if next.pause > 0 {
 			if err := w.sleep(ctx, next.pause, h.dead); err != nil {
@@ -267,8 +265,22 @@ func (w *wire) send(req *http.Request) (*http.Response, error) {
 		return nil, req.Context().Err()
 	case ctx.Err() != nil:
 		return nil, &failure{kind: Timeout, text: fmt.Sprintf("no complete answer within %v", w.timeout)}
+	case brokenHTTP2(err):
+		return nil, io.ErrUnexpectedEOF
 	}
 	return nil, err
+}
+
+// brokenHTTP2 reports whether err is that of a connection or stream which the
+// other side has ended. The standard library exports no type for these.
+func brokenHTTP2(err error) bool {
+	text := err.Error()
+	for _, prefix := range []string{"http2: ", "stream error: ", "connection error: "} {
+		if strings.HasPrefix(text, prefix) {
+			return true
+		}
+	}
+	return false
 }
 
 // buffer reads the body of resp, the answer to a request of the method, and
@@ -296,25 +308,25 @@ func buffer(method string, resp *http.Response) error {
 	return nil
 }
 
-// attempt is a request that was sent once, and its outcome.
+// attempt is a request that was sent, and its outcome.
 type attempt struct {
-	round       int // of the host's
-	repetitions int // of the request until then
-	resp        *http.Response
-	err         error
+	failures int // of the request until then
+	refusals int // those until then that began a round of the host
+	round    int // of the host
+	resp     *http.Response
+	err      error
 }
 
 // step is what follows an attempt: the request is sent again, or fails with
 // err, or has its answer.
 type step struct {
-	again  bool
-	counts bool          // as one of the request's repetitions
-	pause  time.Duration // before it, beside those of the host
-	err    error
+	again bool
+	pause time.Duration // before it, beside those of the host
+	err   error
 }
 
-// settle notes on h what an attempt has shown of it, and says what follows.
-func (w *wire) settle(ctx context.Context, h *host, a attempt) step {
+// settle notes on h and a what the attempt has shown, and says what follows.
+func (w *wire) settle(ctx context.Context, h *host, a *attempt) step {
 	switch {
 	case ctx.Err() != nil:
 		return step{err: ctx.Err()}
@@ -323,26 +335,32 @@ func (w *wire) settle(ctx context.Context, h *host, a attempt) step {
 	case throttled(a.resp):
 		return w.settleThrottled(h, a)
 	case transientStatus(a.resp.StatusCode):
-		hopeless := h.serverError()
-		if hopeless || a.repetitions >= w.retries {
+		if hopeless := h.serverError(); hopeless || a.failures >= w.retries {
 			return step{}
 		}
-		return step{again: true, counts: true, pause: w.backOff(a.repetitions)}
+		return w.repeat(a)
 	}
 	h.answer(a.round)
 	return step{}
 }
 
+// repeat is the step of a request that failed by itself.
+func (w *wire) repeat(a *attempt) step {
+	pause := w.backOff(a.failures)
+	a.failures++
+	return step{again: true, pause: pause}
+}
+
 // settleError settles an attempt without an answer.
-func (w *wire) settleError(h *host, a attempt) step {
+func (w *wire) settleError(h *host, a *attempt) step {
 	f := explain(a.err)
 	if f.kind != Unreachable && f.kind != Timeout {
 		return step{err: a.err} // there was an answer, or none was asked for
 	}
 	proven, hopeless := h.silence()
 	switch {
-	case a.repetitions < w.retries && (transient(a.err) || proven): // it may be restarting
-		return step{again: true, counts: true, pause: w.backOff(a.repetitions)}
+	case a.failures < w.retries && (transient(a.err) || proven): // it may be restarting
+		return w.repeat(a)
 	case hopeless, !proven, !transient(a.err):
 		// Whatever else is to be asked there would fail in the same way after
 		// the same pauses, a thousand times in a large tree.
@@ -351,10 +369,14 @@ func (w *wire) settleError(h *host, a attempt) step {
 	return step{err: a.err}
 }
 
+// maxRefusals is how many rounds of a host one request may begin for each of
+// its repetitions. Where many want to be first after each pause, one of them
+// can have bad luck some times.
+const maxRefusals = 4
+
 // settleThrottled settles an attempt that the server refused to look at. The
-// pause that it wants is the host's. Of the requests that were refused together
-// it counts against one only: the others had no part in what followed.
-func (w *wire) settleThrottled(h *host, a attempt) step {
+// pause that it wants is the host's.
+func (w *wire) settleThrottled(h *host, a *attempt) step {
 	rounds, began := h.throttle(a.round)
 	status := a.resp.StatusCode
 	asked := retryAfter(a.resp.Header, w.now())
@@ -375,7 +397,10 @@ func (w *wire) settleThrottled(h *host, a attempt) step {
 	case began:
 		h.pauseUntil(w.now().Add(w.backOff(rounds - 1)))
 	}
-	return step{again: !began || a.repetitions < w.retries, counts: began}
+	if began {
+		a.refusals++
+	}
+	return step{again: a.refusals <= maxRefusals*w.retries}
 }
 
 // backOff doubles with each attempt; its second half is left to chance, so
