@@ -91,9 +91,7 @@ change() {
 }
 
 failed=() n=0
-# The list is read on a descriptor of its own: what is run below may read
-# standard input.
-while IFS= read -r repository <&3 || [ -n "$repository" ]; do
+while IFS= read -r repository || [ -n "$repository" ]; do
   case $repository in '' | '#'*) continue ;; esac
   n=$((n + 1))
   clone=$clones/$n-$(basename -- "$repository" .git)
@@ -102,14 +100,14 @@ while IFS= read -r repository <&3 || [ -n "$repository" ]; do
   (
     set -e
     change "$repository" "$clone"
-  ) </dev/null
+  ) </dev/null # standard input is the list
   status=$?
   set -e
   if [ "$status" -ne 0 ]; then
     say "$repository: failed with status $status; not committed, or not pushed"
     failed+=("$repository")
   fi
-done 3<"$list"
+done <"$list"
 
 say "$n repositories, ${#failed[@]} failed"
 if [ "${#failed[@]}" -gt 0 ]; then
