@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -16,12 +17,19 @@ import (
 	"github.com/digestlint/digestlint/rules"
 )
 
+// checkFlags are the flags of check.
+type checkFlags struct {
+	input    input
+	network  network
+	outputs  []string
+	failOn   string
+	exitZero bool
+	online   bool
+	fix      bool
+}
+
 func (a *app) check() *cobra.Command {
-	var in input
-	var network network
-	var outputs []string
-	var failOn string
-	var exitZero, online bool
+	var c checkFlags
 	cmd := &cobra.Command{
 		Use:     "check [PATH…]",
 		Aliases: []string{"run", "lint"},
@@ -36,66 +44,92 @@ still has them, and whether they are for one platform only. Nothing that Docker 
 counts as a pull is asked. Only well-known public registries are asked, unless the
 configuration or --allow-registry says which.
 
+With --fix it pins afterwards what it can, as pin does: what was reported counts,
+and the next run is content with it.
+
 Exit status: 0 clean, 1 findings at or above --fail-on, 2 wrong usage, 3 a selected
 file could not be read or a lookup failed.`,
 		Example: `  digestlint check                                 the working directory
   digestlint check Dockerfile deploy/              a file and a folder
   digestlint check --online                        ask the registries, too
+  digestlint check --fix                           and pin what can be pinned
   digestlint check -o text -o sarif=digestlint.sarif
   git show HEAD:Dockerfile | digestlint check - --stdin-filename Dockerfile`,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			threshold, err := rules.ParseSeverity(failOn)
-			if err != nil {
-				return fmt.Errorf("--fail-on: %w", err)
-			}
-			sinks, err := a.sinks(outputs)
-			if err != nil {
-				return err
-			}
-			opts, err := in.options(a, args)
-			if err != nil {
-				return err
-			}
-			settings, err := in.settings()
-			if err != nil {
-				return err
-			}
-			if opts.Approved, err = approved(settings.Approved); err != nil {
-				return err
-			}
-			opts.Rules = rules.All()
-			stop := func() {}
-			if online {
-				session, err := network.ask(settings, &opts)
-				if err != nil {
-					return err
-				}
-				defer session.close(a)
-				stop = a.watch(opts.Progress, session.client.Status)
-			}
-			res, err := lint.Run(cmd.Context(), opts)
-			stop()
-			if err != nil {
-				return err
-			}
-			if err := a.write(sinks, res); err != nil {
-				return err
-			}
-			if !exitZero && worst(res.Findings) >= threshold && threshold > rules.Off {
-				a.status = exitFindings
-			}
-			a.report(res)
-			return nil
-		},
+		RunE: func(cmd *cobra.Command, args []string) error { return a.runCheck(cmd, &c, args) },
 	}
-	in.flags(cmd)
-	network.flags(cmd)
+	c.input.flags(cmd)
+	c.network.flags(cmd)
 	f := cmd.Flags()
-	f.StringArrayVarP(&outputs, "output", "o", []string{"text"}, "`FORMAT[=FILE]`, repeatable: "+formatNames())
-	f.StringVar(&failOn, "fail-on", "warning", "the least severity that makes the exit status 1: info, warning or error")
-	f.BoolVar(&online, "online", false, "also ask the registries what the references lead to now")
-	f.BoolVar(&exitZero, "exit-zero", false, "exit 0 whatever is found; errors still count")
+	f.StringArrayVarP(&c.outputs, "output", "o", []string{"text"}, "`FORMAT[=FILE]`, repeatable: "+formatNames())
+	f.StringVar(&c.failOn, "fail-on", "warning", "the least severity that makes the exit status 1: info, warning or error")
+	f.BoolVar(&c.online, "online", false, "also ask the registries what the references lead to now")
+	f.BoolVar(&c.fix, "fix", false, "pin afterwards what can be pinned")
+	f.BoolVar(&c.exitZero, "exit-zero", false, "exit 0 whatever is found; errors still count")
 	return cmd
+}
+
+func (a *app) runCheck(cmd *cobra.Command, c *checkFlags, args []string) error {
+	threshold, err := rules.ParseSeverity(c.failOn)
+	if err != nil {
+		return fmt.Errorf("--fail-on: %w", err)
+	}
+	sinks, err := a.sinks(c.outputs)
+	if err != nil {
+		return err
+	}
+	opts, err := c.input.options(a, args)
+	if err != nil {
+		return err
+	}
+	if c.fix && opts.Stdin != nil {
+		return errors.New(`--fix writes files; "-" has no place to write to`)
+	}
+	settings, err := c.input.settings()
+	if err != nil {
+		return err
+	}
+	if opts.Approved, err = approved(settings.Approved); err != nil {
+		return err
+	}
+	opts.Rules = rules.All()
+	stop := func() {}
+	if c.online {
+		network := c.network
+		session, err := network.ask(settings, &opts)
+		if err != nil {
+			return err
+		}
+		defer session.close(a)
+		stop = a.watch(opts.Progress, session.client.Status)
+	}
+	res, err := lint.Run(cmd.Context(), opts)
+	stop()
+	if err != nil {
+		return err
+	}
+	if err := a.write(sinks, res); err != nil {
+		return err
+	}
+	if !c.exitZero && worst(res.Findings) >= threshold && threshold > rules.Off {
+		a.status = exitFindings
+	}
+	a.report(res)
+	if c.fix {
+		return a.fix(cmd, c, args)
+	}
+	return nil
+}
+
+// fix pins what the check has looked at. Standard output is the report's, so
+// what is pinned is told beside it.
+func (a *app) fix(cmd *cobra.Command, c *checkFlags, args []string) error {
+	pinning := *a
+	pinning.stdout, pinning.status = a.stderr, exitClean
+	err := pinning.runPin(cmd, &pinFlags{input: c.input, network: c.network}, args)
+	if pinning.status == exitIncomplete {
+		a.status = exitIncomplete
+	}
+	return err
 }
 
 // ask makes of opts a run that asks registries. The session is to be
