@@ -53,6 +53,8 @@ type network struct {
 	allowed []string
 	// sparePulls is set where nothing is worth a pull of Docker Hub.
 	sparePulls bool
+	// fresh is set where every tag is asked for, however recently it was.
+	fresh bool
 }
 
 func (n *network) flags(cmd *cobra.Command) {
@@ -105,7 +107,11 @@ func (n *network) open(settings *config.Config, public []string) (*session, erro
 		return s, nil
 	}
 	s.store = cache.Open(filepath.Join(dir, folder), s.warn)
-	s.source = resolve.Cached(s.client, s.store, cmp.Or(settings.Online.Cache, defaultCacheTTL))
+	ttl := cmp.Or(settings.Online.Cache, defaultCacheTTL)
+	if n.fresh {
+		ttl = 0
+	}
+	s.source = resolve.Cached(s.client, s.store, ttl)
 	return s, nil
 }
 

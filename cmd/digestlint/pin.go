@@ -117,6 +117,7 @@ func (p *pinFlags) resolve(cmd *cobra.Command, opts *lint.PinOptions) (*session,
 			return nil, fmt.Errorf("--platform: %w", err)
 		}
 	}
+	p.network.fresh = opts.Update
 	session, err := p.network.open(settings, nil)
 	if err != nil {
 		return nil, err

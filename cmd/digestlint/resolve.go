@@ -62,6 +62,7 @@ lookup or a file failed; the rest is written.`,
 					w.addEntries(before)
 				}
 			}
+			network.fresh = again
 			if err := w.lookUp(cmd.Context(), a, &in, &network, args); err != nil {
 				return err
 			}
