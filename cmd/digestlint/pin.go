@@ -153,6 +153,8 @@ func (a *app) pinned(res *lint.PinResult, diff, dryRun bool) error {
 			fmt.Fprintf(a.stderr, "%s: %s: %s\n", place, o.Kind, report.Visible(o.Reason))
 		case o.Kind == lint.Already && o.Reason != "":
 			fmt.Fprintf(a.stderr, "%s: %s\n", place, report.Visible(o.Reason))
+		case o.Kind == lint.Left && res.Interrupted:
+			// The summary counts them: who interrupts wants no thousand lines.
 		case o.Kind != lint.Already:
 			fmt.Fprintf(a.stderr, "%s: not pinned: %s\n", place, report.Visible(o.Reason))
 			a.hintOnce(o.Err(), hints)
