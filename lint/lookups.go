@@ -32,15 +32,26 @@ func (o *Options) EachReference(ctx context.Context, refs []image.Reference, ask
 	}
 	var wg sync.WaitGroup
 	for _, queue := range hosts {
-		var next atomic.Int64
-		for range min(perHost, len(queue)) {
-			wg.Go(func() {
-				for i := next.Add(1) - 1; int(i) < len(queue); i = next.Add(1) - 1 {
-					ask(ctx, queue[i])
-					o.Progress.resolved()
-				}
+		wg.Go(func() {
+			parallel(perHost, len(queue), func(i int) {
+				ask(ctx, queue[i])
+				o.Progress.resolved()
 			})
-		}
+		})
+	}
+	wg.Wait()
+}
+
+// parallel calls do with every number below n, for at most so many at once.
+func parallel(workers, n int, do func(i int)) {
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(workers, n) {
+		wg.Go(func() {
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				do(i)
+			}
+		})
 	}
 	wg.Wait()
 }

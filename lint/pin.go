@@ -8,6 +8,7 @@ import (
 	"maps"
 	"path"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"sync"
 
@@ -462,21 +463,26 @@ func (p *pinner) verify(changes map[string]*Change, byFile map[string][]*job, o 
 			touches[j.Use.File.Path][name] = true
 		}
 	}
-	for _, f := range p.files {
+	broken := make([]error, len(p.files))
+	parallel(runtime.GOMAXPROCS(0), len(p.files), func(i int) {
+		f := p.files[i]
 		if touches[f.file.Path] == nil {
-			continue
+			return
 		}
 		data, ok := o.files[f.file.Path]
 		if !ok {
 			data = f.file.Data
 		}
 		after := parsers.Parse(&source.File{Path: f.file.Path, Data: data}, f.format, o)
-		err := rewrite.Same(f.uses, after.Uses, func(_ *image.Use, v *image.Value) string { return want[v] })
+		broken[i] = rewrite.Same(f.uses, after.Uses, func(_ *image.Use, v *image.Value) string { return want[v] })
+	})
+	for i, err := range broken {
 		if err == nil {
 			continue
 		}
-		for name := range touches[f.file.Path] {
-			p.drop(byFile[name], fmt.Sprintf("%s would not read the same afterwards: %v", f.file.Path, err))
+		path := p.files[i].file.Path
+		for name := range touches[path] {
+			p.drop(byFile[name], fmt.Sprintf("%s would not read the same afterwards: %v", path, err))
 			delete(changes, name)
 		}
 	}
@@ -495,6 +501,10 @@ func (o overlay) Open(name string) (*source.File, error) {
 	return o.tree.Open(name)
 }
 
+// writers is how many files are replaced side by side: each waits for the disk
+// most of its time.
+const writers = 8
+
 // write replaces the changed files, each at once.
 func (p *pinner) write(ctx context.Context) {
 	if p.opts.DryRun {
@@ -507,25 +517,43 @@ func (p *pinner) write(ctx context.Context) {
 			bySite[name] = append(bySite[name], j)
 		}
 	}
-	for i, c := range p.result.Changes {
-		if ctx.Err() != nil {
-			for _, left := range p.result.Changes[i:] {
-				p.interrupted(bySite[left.Path])
-			}
+	changes := p.result.Changes
+	failed := make([]error, len(changes))
+	parallel(writers, len(changes), func(i int) {
+		if failed[i] = ctx.Err(); failed[i] != nil {
 			return
 		}
-		data, err := rewrite.Apply(c.Old, c.Edits)
-		if err == nil {
-			err = rewrite.WriteFile(filepath.FromSlash(c.Path), c.Old, data)
+		c := changes[i]
+		var data []byte
+		if data, failed[i] = rewrite.Apply(c.Old, c.Edits); failed[i] == nil {
+			failed[i] = rewrite.WriteFile(filepath.FromSlash(c.Path), c.Old, data)
 		}
-		if err == nil {
-			continue
-		}
-		p.result.Errors = append(p.result.Errors, Error{Path: c.Path, Message: "write: " + err.Error()})
-		for _, j := range bySite[c.Path] {
-			j.stay(Failed, "not written", "write: "+err.Error())
+	})
+	syncFolders(changes)
+	for i, err := range failed {
+		name := changes[i].Path
+		switch {
+		case err == nil:
+		case errors.Is(err, context.Canceled):
+			p.interrupted(bySite[name])
+		default:
+			p.result.Errors = append(p.result.Errors, Error{Path: name, Message: "write: " + err.Error()})
+			for _, j := range bySite[name] {
+				j.stay(Failed, "not written", "write: "+err.Error())
+			}
 		}
 	}
+}
+
+// syncFolders flushes the folders of the files, each once.
+func syncFolders(changes []Change) {
+	var folders []string
+	for _, c := range changes {
+		folders = append(folders, filepath.Dir(filepath.FromSlash(c.Path)))
+	}
+	slices.Sort(folders)
+	folders = slices.Compact(folders)
+	parallel(writers, len(folders), func(i int) { rewrite.SyncFolder(folders[i]) })
 }
 
 func (p *pinner) finish() {

@@ -249,7 +249,9 @@ func TestPinInterruptedWhileWriting(t *testing.T) {
 	p.targets(res)
 	p.resolve(context.Background())
 	p.edit()
-	p.write(&endsAfter{Context: context.Background(), checks: 1})
+	ctx := &endsAfter{Context: context.Background()}
+	ctx.checks.Store(1)
+	p.write(ctx)
 	p.finish()
 	first, second := files["a/Dockerfile"], files["b/Dockerfile"]
 	got := 0
@@ -275,11 +277,11 @@ func TestPinInterruptedWhileWriting(t *testing.T) {
 // of times.
 type endsAfter struct {
 	context.Context
-	checks int
+	checks atomic.Int64
 }
 
 func (c *endsAfter) Err() error {
-	if c.checks--; c.checks < 0 {
+	if c.checks.Add(-1) < 0 {
 		return context.Canceled
 	}
 	return nil

@@ -50,6 +50,7 @@ const lockWait = 10 * time.Second
 // the file by a rename. So whoever opens path, at any moment and even after
 // this process was killed or the power was cut, finds the old content or the
 // new one, whole. A killed process may leave its temporary file; errors don't.
+// Until [SyncFolder] a power cut could bring back the old content.
 //
 // Several processes may do this at once. On Linux, macOS and the BSDs each
 // takes a lock (flock) on the file from the check of its content to the rename,
@@ -128,13 +129,8 @@ func (r *replacement) commit() error {
 	}
 	if err != nil {
 		os.Remove(r.temp)
-		return err
 	}
-	// The new file is in place and whole. Should its folder not reach the disk,
-	// a power cut could bring back the old one, whole too: no reason to tell
-	// the caller that nothing was written.
-	syncFolder(filepath.Dir(r.path))
-	return nil
+	return err
 }
 
 // unchanged is ErrChanged if the path leads elsewhere by now, or if content,

@@ -17,4 +17,5 @@ func links(os.FileInfo) uint64 { return 1 }
 // keepOwner reports true: a new file's owner and access are its folder's.
 func keepOwner(*os.File, os.FileInfo) bool { return true }
 
-func syncFolder(string) {}
+// SyncFolder does nothing: there is no way to flush the names in a folder.
+func SyncFolder(string) {}

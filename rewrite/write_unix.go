@@ -55,8 +55,9 @@ func keepOwner(temp *os.File, info os.FileInfo) bool {
 	return false
 }
 
-// syncFolder flushes the names in dir to disk, as far as its file system can.
-func syncFolder(dir string) {
+// SyncFolder flushes the names in dir to disk, as far as its file system can:
+// what [WriteFile] has put in place there then stays, whatever happens.
+func SyncFolder(dir string) {
 	if d, err := os.Open(dir); err == nil {
 		_ = d.Sync()
 		d.Close()

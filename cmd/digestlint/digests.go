@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/digestlint/digestlint/config"
 	"github.com/digestlint/digestlint/digests"
@@ -106,6 +107,9 @@ func tryUpdate(name string, put func(*digests.List) error) error {
 	err = rewrite.WriteFile(name, old, data)
 	if err != nil && made && !errors.Is(err, rewrite.ErrChanged) {
 		os.Remove(name)
+	}
+	if err == nil {
+		rewrite.SyncFolder(filepath.Dir(name))
 	}
 	return err
 }
