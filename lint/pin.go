@@ -340,7 +340,9 @@ func (p *pinner) ask(ctx context.Context, questions []*question) {
 // settle takes over the answer for j.
 func (p *pinner) settle(j *job, q *question) {
 	var refused *Refusal
+	// What an error of a registry knows beside its text.
 	var summary interface{ Summary() string }
+	var reason interface{ Reason() string }
 	switch {
 	case errors.As(q.err, &refused):
 		j.stay(Refused, refused.Class, refused.Reason)
@@ -351,6 +353,9 @@ func (p *pinner) settle(j *job, q *question) {
 		j.outcome.err = q.err
 		if errors.As(q.err, &summary) {
 			j.outcome.Class = summary.Summary()
+		}
+		if errors.As(q.err, &reason) {
+			j.outcome.Reason = reason.Reason()
 		}
 	case q.answer.Digest == j.Value.Ref.Digest:
 		j.keep(q.answer)

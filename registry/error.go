@@ -72,6 +72,9 @@ func (e *Error) Unwrap() error { return e.Err }
 // Summary is the kind of e and the registry, for counting errors.
 func (e *Error) Summary() string { return e.Kind.String() + " at " + e.Registry }
 
+// Reason is e without the reference, for where that has been named already.
+func (e *Error) Reason() string { return fmt.Sprintf("%s: %v", e.Registry, e.Err) }
+
 // Hint says what the user can do; empty where there is nothing.
 func (e *Error) Hint() string {
 	if e.hint != "" {
