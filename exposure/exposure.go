@@ -89,7 +89,8 @@ type Place struct {
 	Pod       string // or another workload, with its kind: "Job/scan"
 	Container string
 
-	Store string // "docker", "podman", "containerd", "registry"
+	Store   string // "docker", "podman", "containerd", "registry"
+	Product string // of a registry that says so: "Harbor", "Nexus"
 }
 
 // Credential is something that whoever controlled an image could read.
