@@ -160,12 +160,8 @@ func (s *Store) read() map[string]entry {
 
 // merge adds e, unless entries has a later one of its key.
 func merge(entries map[string]entry, e entry) {
-	if have, ok := entries[e.Key]; ok {
-		used := max(have.Used, e.Used)
-		if have.Put > e.Put {
-			e = have
-		}
-		e.Used = used
+	if have, ok := entries[e.Key]; ok && have.Put > e.Put {
+		return
 	}
 	entries[e.Key] = e
 }

@@ -98,10 +98,11 @@ func (c *cached) renew(ctx context.Context, ref image.Reference) (img registry.I
 // Children implements [Source].
 func (c *cached) Children(ctx context.Context, ref image.Reference, digest string) ([]registry.Child, error) {
 	r, _ := c.image(ref, digest)
-	if len(r.Children) > 0 {
+	if r.Children != nil {
 		return r.children(), nil
 	}
-	// Known or not: Read gives none for single images of Docker Hub.
+	// Also where the image is known: of a single image of Docker Hub, Read does
+	// not tell the configuration.
 	children, err := c.src.Children(ctx, ref, digest)
 	if err == nil {
 		c.store.Put(digestKey(ref, digest), newImageRecord(registry.Image{Manifest: registry.Manifest(r.manifestRecord), Children: children}))

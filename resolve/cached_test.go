@@ -492,7 +492,9 @@ func (h *loopbackHub) push(created time.Time) (digest string) {
 	return h.digest()
 }
 
-func (h *loopbackHub) digest() string { return fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(h.manifest))) }
+func (h *loopbackHub) digest() string {
+	return fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(h.manifest)))
+}
 
 // RoundTrip brings what is meant for Docker Hub to the server.
 func (h *loopbackHub) RoundTrip(req *http.Request) (*http.Response, error) {
