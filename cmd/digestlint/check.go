@@ -1,11 +1,9 @@
 package main
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -60,7 +58,7 @@ file could not be read or a lookup failed.`,
 	c.input.flags(cmd)
 	c.network.flags(cmd)
 	f := cmd.Flags()
-	f.StringArrayVarP(&c.outputs, "output", "o", []string{"text"}, "`FORMAT[=FILE]`, repeatable: "+formatNames())
+	f.StringArrayVarP(&c.outputs, "output", "o", []string{"text"}, "`FORMAT[=FILE]`, repeatable: "+strings.Join(formatNames(), ", "))
 	f.StringVar(&c.failOn, "fail-on", "warning", "the least severity that makes the exit status 1: info, warning or error")
 	f.BoolVar(&c.online, "online", false, "also ask the registries what the references lead to now")
 	f.BoolVar(&c.fix, "fix", false, "pin afterwards what can be pinned")
@@ -73,7 +71,10 @@ func (a *app) runCheck(cmd *cobra.Command, c *checkFlags, args []string) error {
 	if err != nil {
 		return fmt.Errorf("--fail-on: %w", err)
 	}
-	sinks, err := a.sinks(c.outputs)
+	if err := a.checkColor(); err != nil {
+		return err
+	}
+	outputs, err := parseOutputs(c.outputs, formatNames()...)
 	if err != nil {
 		return err
 	}
@@ -107,7 +108,7 @@ func (a *app) runCheck(cmd *cobra.Command, c *checkFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := a.write(sinks, res); err != nil {
+	if err := a.write(outputs, res); err != nil {
 		return err
 	}
 	if !c.exitZero && worst(res.Findings) >= threshold && threshold > rules.Off {
@@ -146,12 +147,12 @@ func (n *network) ask(settings *config.Config, opts *lint.Options) (*session, er
 	return session, nil
 }
 
-func formatNames() string {
+func formatNames() []string {
 	var names []string
 	for _, f := range report.Formats() {
 		names = append(names, f.Name)
 	}
-	return strings.Join(names, ", ")
+	return names
 }
 
 func worst(findings []rules.Finding) rules.Severity {
@@ -165,38 +166,8 @@ func worst(findings []rules.Finding) rules.Severity {
 	return w
 }
 
-// sink is one place to write one format to.
-type sink struct {
-	format *report.Format
-	file   string // empty for standard output
-}
-
-// sinks reads the --output flags before anything is linted.
-func (a *app) sinks(outputs []string) ([]sink, error) {
-	if err := a.checkColor(); err != nil {
-		return nil, err
-	}
-	var out []sink
-	stdout := 0
-	for _, o := range outputs {
-		name, file, _ := strings.Cut(o, "=")
-		format := report.Lookup(name)
-		if format == nil {
-			return nil, fmt.Errorf("--output %q: there is no such format; the formats are %s", o, formatNames())
-		}
-		if file == "" || file == "-" {
-			file = ""
-			if stdout++; stdout > 1 {
-				return nil, fmt.Errorf("--output %q: standard output is taken; write FORMAT=FILE", o)
-			}
-		}
-		out = append(out, sink{format, file})
-	}
-	return out, nil
-}
-
-// write writes the result to every sink. The files are whole or absent.
-func (a *app) write(sinks []sink, res *lint.Result) error {
+// write writes the result to every output.
+func (a *app) write(outputs []output, res *lint.Result) error {
 	r := &report.Report{Version: buildVersion(), Findings: res.Findings, Summary: report.Summary{
 		Files: res.Summary.Files, NotRecognised: res.Summary.NotRecognised, References: res.Summary.References,
 		Unpinned: res.Summary.Unpinned, Unresolved: res.Summary.Unresolved, Malicious: res.Summary.Malicious,
@@ -204,34 +175,14 @@ func (a *app) write(sinks []sink, res *lint.Result) error {
 	for _, e := range res.Errors {
 		r.Errors = append(r.Errors, report.Error{Path: e.Path, Line: e.Line, Column: e.Column, Message: e.Message})
 	}
-	for _, s := range sinks {
-		if s.file == "" {
-			r.Color = a.colored()
-			if err := buffered(a.stdout, s.format.Write, r); err != nil {
-				return fmt.Errorf("write %s: %w", s.format.Name, err)
-			}
-			continue
-		}
-		r.Color = false
-		f, err := os.Create(s.file)
+	for _, o := range outputs {
+		err := a.writeTo(o, func(w io.Writer, color bool) error {
+			r.Color = color
+			return report.Lookup(o.format).Write(w, r)
+		})
 		if err != nil {
-			return fmt.Errorf("write %s: %w", s.format.Name, err)
-		}
-		if err := buffered(f, s.format.Write, r); err != nil {
-			f.Close()
-			return fmt.Errorf("write %s: %w", s.file, err)
-		}
-		if err := f.Close(); err != nil {
-			return fmt.Errorf("write %s: %w", s.file, err)
+			return err
 		}
 	}
 	return nil
-}
-
-func buffered(w io.Writer, write report.Writer, r *report.Report) error {
-	buf := bufio.NewWriter(w)
-	if err := write(buf, r); err != nil {
-		return err
-	}
-	return buf.Flush()
 }
