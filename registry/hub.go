@@ -158,7 +158,14 @@ func (c *Client) Pushed(ctx context.Context, ref image.Reference) (time.Time, er
 		}
 		return time.Time{}, newError("date", ref, err)
 	}
-	if m, ok := c.manifests.known(ref.Name() + " " + tag); ok && m.Digest != record.Digest {
+	// A mirror's answer may be read without having been resolved.
+	m, ok := c.manifests.known(ref.Name() + " " + tag)
+	if !ok {
+		var read Image
+		read, ok = c.images.known(ref.Name() + " " + tag)
+		m = read.Manifest
+	}
+	if ok && m.Digest != record.Digest {
 		return time.Time{}, nil
 	}
 	pushed, err := time.Parse(time.RFC3339, record.Pushed)

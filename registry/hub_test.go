@@ -365,3 +365,17 @@ func TestHubCanceled(t *testing.T) {
 		t.Errorf("%d pulls after the end", n)
 	}
 }
+
+// A mirror that was read says where the tag leads, too: what Docker Hub's
+// record says of another image is not its age.
+func TestPushedBehindMirror(t *testing.T) {
+	h := newHub(manifest)
+	h.hosts["https://mirror.test"] = func(w http.ResponseWriter, _ *http.Request) { give(w, indexType, hash("sha256", []byte(index)), index) }
+	c, _ := newClient(Options{Transport: h, Registries: map[string]Registry{dockerHub: {Mirrors: []string{"mirror.test"}}}})
+	if _, err := c.Read(context.Background(), parse(t, "app:1")); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := c.Pushed(context.Background(), parse(t, "app:1")); err != nil || !got.IsZero() {
+		t.Errorf("got %v, %v, want no time", got, err)
+	}
+}
