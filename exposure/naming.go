@@ -1,0 +1,252 @@
+package exposure
+
+import (
+	"bytes"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/digestlint/digestlint/advisories"
+	"github.com/digestlint/digestlint/image"
+	"github.com/digestlint/digestlint/parsers"
+	"github.com/digestlint/digestlint/source"
+)
+
+// naming is a place of a file that names what an advisory speaks of: a use, or
+// a listed digest that stands in no use.
+type naming struct {
+	ref     image.Reference // zero for a digest
+	digest  string
+	line    int
+	text    string
+	reaches []Credential
+	// key tells the namings of a file apart, and stays the same where lines
+	// and structure around them change: what is named, and how manieth it is.
+	key string
+}
+
+// reading is what one version of a file says.
+type reading struct {
+	namings []naming
+	// undecided are the lines of uses whose repository an advisory speaks of,
+	// and whose tag no file decides.
+	undecided []int
+	// spoken are the lines of comments and prose that mention a listed digest.
+	spoken []int
+	// known is set where a use names a repository of the advisories, whatever
+	// its tag.
+	known bool
+}
+
+// maxFile is the size in bytes from which a file is not read.
+const maxFile = 32 << 20
+
+// read finds what f names. A file that only might be of interest costs a parse,
+// any other a search.
+func (s *subjects) read(f *source.File, tree parsers.Tree) reading {
+	var r reading
+	if isBinary(f.Data) {
+		return r
+	}
+	named := map[string]bool{} // listed digests that uses have
+	comment := ""
+	if format := parsers.Detect(f.Path, f.Data); format != nil {
+		comment = format.Comment
+		res := parsers.Parse(f, format, tree)
+		for i := range res.Uses {
+			s.use(&r, &res.Uses[i], named)
+		}
+	}
+	s.mentions(&r, f, comment, named)
+	count := map[string]int{}
+	for i := range r.namings {
+		n := &r.namings[i]
+		what := n.ref.String() + n.digest
+		n.key = what + "\x00" + strconv.Itoa(count[what])
+		count[what]++
+	}
+	return r
+}
+
+// use adds what u names.
+func (s *subjects) use(r *reading, u *image.Use, named map[string]bool) {
+	if u.Role != image.Pull {
+		return
+	}
+	line := u.Position().Line
+	if !u.Resolved() {
+		if !u.Placeholder && s.named([]byte(u.Raw)) {
+			r.undecided, r.known = append(r.undecided, line), true
+		}
+		return
+	}
+	for _, v := range u.Values {
+		if v.Err != nil {
+			continue
+		}
+		r.known = r.known || s.named([]byte(v.Ref.Name()))
+		if v.Ref.Digest != "" {
+			if _, listed := s.set.LookupDigest(v.Ref.Digest); !listed {
+				continue // a digest that is not listed clears the tag
+			}
+			named[strings.ToLower(v.Ref.Digest)] = true
+		} else if len(s.set.Match(v.Ref)) == 0 {
+			continue
+		}
+		// The bytes of the file are used again, those of the event stay.
+		ref, err := image.Parse(strings.Clone(v.Text))
+		if err != nil {
+			continue
+		}
+		r.namings = append(r.namings, naming{ref: ref, line: line, text: lineText(u.File, line), reaches: credentialsOf(u)})
+	}
+}
+
+// mentions adds the listed digests that stand in no use, unless they are only
+// spoken of.
+func (s *subjects) mentions(r *reading, f *source.File, comment string, named map[string]bool) {
+	for _, m := range s.set.Scan(f.Data) {
+		digest := m.Hit.Digest.Digest
+		line := f.Position(m.Span.Start).Line
+		switch {
+		case named[digest]:
+		case isProse(f.Path) || isComment(f.Data[f.Offset(line):m.Span.Start], comment):
+			r.spoken = append(r.spoken, line)
+		default:
+			r.namings = append(r.namings, naming{digest: digest, line: line, text: lineText(f, line)})
+		}
+	}
+}
+
+// lineText is a line for [Event.Text].
+func lineText(f *source.File, line int) string {
+	data := bytes.TrimSpace(f.Line(line))
+	return Cut(string(data[:min(len(data), 2*MaxText)]))
+}
+
+// isBinary reports whether content is no text: as for git, one with a NUL byte
+// near its start.
+func isBinary(data []byte) bool {
+	return bytes.IndexByte(data[:min(len(data), 8000)], 0) >= 0
+}
+
+// isProse reports whether a file is text for people: what it mentions, it does
+// not use.
+func isProse(name string) bool {
+	base := strings.ToLower(path.Base(name))
+	switch path.Ext(base) {
+	case ".md", ".markdown", ".mdx", ".rst", ".adoc", ".asciidoc", ".org", ".txt", ".text", ".html", ".htm", ".tex", ".csv", ".tsv", ".eml", ".log":
+		return true
+	case "":
+		return slices.Contains([]string{"readme", "changelog", "changes", "news", "notes", "license", "notice", "security"}, base)
+	}
+	return false
+}
+
+// isComment reports whether before, the start of a line, opens a comment: by
+// the file's own mark anywhere, or by one of the usual ones at its start.
+func isComment(before []byte, mark string) bool {
+	trimmed := bytes.TrimLeft(before, " \t")
+	for _, m := range []string{"#", "//", "/*", "*", "--", ";", "<!--"} {
+		if bytes.HasPrefix(trimmed, []byte(m)) {
+			return true
+		}
+	}
+	return mark != "" && bytes.Contains(before, []byte(" "+mark))
+}
+
+// subjects are what a set of advisories speaks of, with a quick way to tell
+// whether a text can name any of it.
+type subjects struct {
+	set *advisories.Set
+	// words are the parts of repository names; a text names a repository only
+	// where all words of one of names stand in it.
+	words []string
+	names [][]int
+	// starts are the words that start with a pair of bytes, and begins says
+	// where there are any: it is asked for every byte of a history.
+	starts map[int][]int
+	begins [1 << 16]bool
+}
+
+func newSubjects(set *advisories.Set) *subjects {
+	s := &subjects{set: set, starts: map[int][]int{}}
+	index := map[string]int{}
+	add := func(name string) {
+		var words []int
+		for _, w := range nameWords(name) {
+			i, ok := index[w]
+			if !ok {
+				i = len(s.words)
+				index[w] = i
+				s.words = append(s.words, w)
+				pair := int(w[0])<<8 | int(w[1])
+				s.starts[pair] = append(s.starts[pair], i)
+				s.begins[pair] = true
+			}
+			words = append(words, i)
+		}
+		s.names = append(s.names, words)
+	}
+	for _, a := range set.All() {
+		for _, r := range a.Repositories {
+			add(r.Name)
+		}
+		for _, t := range a.Tags {
+			for _, name := range t.In {
+				add(name)
+			}
+		}
+	}
+	return s
+}
+
+// nameWords are what any way to write a repository's name has: the parts of its
+// path, and the host unless that is Docker Hub, which people leave out. Official
+// images are written without "library/".
+func nameWords(name string) []string {
+	name = strings.TrimSuffix(name, "/*")
+	host, rest, _ := strings.Cut(name, "/")
+	var words []string
+	if host != "docker.io" && host != "mirror.gcr.io" {
+		words = append(words, host)
+	}
+	for _, part := range strings.Split(rest, "/") {
+		if part != "library" {
+			words = append(words, part)
+		}
+	}
+	// Shorter parts are too common to be looked for, and may be left out.
+	return slices.DeleteFunc(words, func(w string) bool { return len(w) < 2 })
+}
+
+// worth reports whether it is worth it to parse a file.
+func (s *subjects) worth(data []byte) bool {
+	return !isBinary(data) && (s.named(data) || len(s.set.Scan(data)) > 0)
+}
+
+// named reports whether text has all the words of a repository's name.
+func (s *subjects) named(text []byte) bool {
+	var seen []bool
+	for i := 0; i+1 < len(text); i++ {
+		pair := int(text[i])<<8 | int(text[i+1])
+		if !s.begins[pair] {
+			continue
+		}
+		for _, w := range s.starts[pair] {
+			if len(text)-i >= len(s.words[w]) && string(text[i:i+len(s.words[w])]) == s.words[w] {
+				if seen == nil {
+					seen = make([]bool, len(s.words))
+				}
+				seen[w] = true
+			}
+		}
+	}
+	if seen == nil {
+		return false
+	}
+	return slices.ContainsFunc(s.names, func(words []int) bool {
+		return !slices.ContainsFunc(words, func(w int) bool { return !seen[w] })
+	})
+}
