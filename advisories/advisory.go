@@ -26,6 +26,9 @@ type Advisory struct {
 	SeverityNote string
 	Aliases      []string  // CVE and GHSA identifiers
 	Published    time.Time // day, UTC; zero where not known
+	// Modified is when the file last changed, zero where it does not say. Of
+	// two files with one ID the later one counts.
+	Modified time.Time
 	// Certainty is that of everything that states none of its own.
 	Certainty    Certainty
 	Repositories []Repository

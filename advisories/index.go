@@ -3,6 +3,7 @@ package advisories
 import (
 	"embed"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -84,13 +85,83 @@ func NewSet(all []*Advisory) *Set {
 	for _, a := range all {
 		x.add(a)
 	}
+	for _, a := range all {
+		for _, g := range a.NotAffected {
+			if ref, err := image.Parse(g.Reference); err == nil && !x.lists(ref.Digest) {
+				x.clean[nameTag(ref)] = true
+			}
+		}
+	}
 	return x
+}
+
+// With is x and more. Of two advisories with one ID the one that was modified
+// last takes the place of the other; where both say the same day, that is the
+// one of more. One that does not say when stands beside all others: nothing
+// that it lists is to be lost.
+func (x *Set) With(more ...*Advisory) *Set {
+	all := slices.Clone(x.all)
+	for _, a := range more {
+		i := slices.IndexFunc(all, func(o *Advisory) bool { return o.ID == a.ID && !o.Modified.IsZero() })
+		switch {
+		case i < 0 || a.Modified.IsZero():
+			all = append(all, a)
+		case !a.Modified.Before(all[i].Modified):
+			all[i] = a
+		}
+	}
+	slices.SortStableFunc(all, func(a, b *Advisory) int { return strings.Compare(a.ID, b.ID) })
+	return NewSet(all)
+}
+
+// Contradiction is a digest that one advisory lists as malicious and another
+// one calls good. The first counts.
+type Contradiction struct {
+	Digest       string
+	Listed, Good *Advisory
+}
+
+func (c Contradiction) String() string {
+	return fmt.Sprintf("%s is listed as malicious by %s, and good by %s", c.Digest, c.Listed.ID, c.Good.ID)
+}
+
+// Contradictions are those of the set, in the order of the advisories. Within
+// one advisory [Parse] refuses them.
+func (x *Set) Contradictions() []Contradiction {
+	var all []Contradiction
+	for _, a := range x.all {
+		for _, d := range a.clean() {
+			if hit, ok := x.LookupDigest(d); ok {
+				all = append(all, Contradiction{d, hit.Advisory, a})
+			}
+		}
+	}
+	return all
+}
+
+// clean are the digests that a calls good or not affected.
+func (a *Advisory) clean() []string {
+	var all []string
+	for _, g := range a.KnownGood {
+		if g.Digest != "" {
+			all = append(all, g.Digest)
+		}
+	}
+	for _, n := range a.NotAffected {
+		if ref, err := image.Parse(n.Reference); err == nil {
+			all = append(all, ref.Digest)
+		}
+	}
+	return all
 }
 
 func (x *Set) add(a *Advisory) {
 	for i := range a.Digests {
 		d := &a.Digests[i]
-		x.digests[parseSum(strings.TrimPrefix(d.Digest, sha256Prefix))] = Hit{a, d}
+		// A list of somebody's own may repeat what an advisory says more of.
+		if !x.lists(d.Digest) {
+			x.digests[parseSum(strings.TrimPrefix(d.Digest, sha256Prefix))] = Hit{a, d}
+		}
 	}
 	for i := range a.Repositories {
 		if r := &a.Repositories[i]; r.State != NoState {
@@ -109,11 +180,12 @@ func (x *Set) add(a *Advisory) {
 			x.say(name, entry{advisory: a, good: g})
 		}
 	}
-	for _, n := range a.NotAffected {
-		if ref, err := image.Parse(n.Reference); err == nil {
-			x.clean[nameTag(ref)] = true
-		}
-	}
+}
+
+// lists reports whether the set lists a digest, as [LookupDigest] finds it.
+func (x *Set) lists(digest string) bool {
+	_, ok := x.LookupDigest(digest)
+	return ok
 }
 
 // say adds e to what is known of a canonical name or pattern.

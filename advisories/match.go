@@ -87,10 +87,8 @@ func (x *Set) KnownGood(ref image.Reference) []Good {
 	slices.SortStableFunc(entries, func(a, b entry) int { return cmp.Compare(a.advisory.ID, b.advisory.ID) })
 	var goods []Good
 	for _, e := range entries {
-		if e.good.Digest != "" {
-			if _, listed := x.digests[parseSum(strings.TrimPrefix(e.good.Digest, sha256Prefix))]; listed {
-				continue
-			}
+		if x.lists(e.good.Digest) {
+			continue
 		}
 		goods = append(goods, *e.good)
 	}

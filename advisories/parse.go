@@ -36,8 +36,8 @@ func (e *SyntaxError) Error() string {
 // says what it describes:
 //
 //	advisory: ID        the incident; first in the file, once
-//	  title, type, severity; aliases, published, certainty, references, see,
-//	  indicator*, note*
+//	  title, type, severity; aliases, published, modified, certainty,
+//	  references, see, indicator*, note*
 //	repository: NAME    a repository, or all below a host or account ("ghrc.io/*")
 //	  state, certainty, sources, seen, intended, window*, note*
 //	tags: TAG…          tags with one fate
@@ -60,6 +60,7 @@ func (e *SyntaxError) Error() string {
 //     backdoored-content, malicious-registry-host, malicious-repository,
 //     malicious-account, attack-tool-repository, exposure-only.
 //   - severity: unrated, low, medium, high or critical, then "; words" if need be.
+//   - published, modified: a day; modified may be a UTC time.
 //   - certainty: disputed, inferred, reported or confirmed, then "; words". A
 //     stanza without one has that of the advisory, a window that of its stanza.
 //   - state of tags: created-by-attacker, withdrawn, permanent, overwritten or
@@ -304,6 +305,8 @@ func (p *parser) header(s []field) *SyntaxError {
 			return list(f, &a.Aliases, identifier)
 		case "published":
 			return day(f, &a.Published)
+		case "modified":
+			return dated(f, &a.Modified)
 		case "certainty":
 			return certainty(f, &a.Certainty)
 		case "references":

@@ -146,6 +146,14 @@ func (r Range) Contains(tag string) bool {
 	return ok && okFrom && okTo && compareVersions(from, v) <= 0 && compareVersions(v, to) <= 0
 }
 
+// String is r as advisory files write it, empty for the zero range.
+func (r Range) String() string {
+	if r == (Range{}) {
+		return ""
+	}
+	return r.From + ".." + r.To
+}
+
 func versions(f field, to *Range) *SyntaxError {
 	var ok bool
 	if to.From, to.To, ok = strings.Cut(f.value, ".."); !ok {
@@ -224,6 +232,16 @@ func day(f field, to *time.Time) *SyntaxError {
 	t, u, err := moment(f, f.value)
 	if err == nil && (u != Day || t.IsZero()) {
 		err = f.errorf("%q is not a day", f.value)
+	}
+	*to = t
+	return err
+}
+
+// dated is a UTC time or a day, which stands for its start.
+func dated(f field, to *time.Time) *SyntaxError {
+	t, u, err := moment(f, f.value)
+	if err == nil && (u == Month || t.IsZero()) {
+		err = f.errorf("%q is neither a UTC time nor a day", f.value)
 	}
 	*to = t
 	return err

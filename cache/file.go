@@ -192,7 +192,7 @@ func (s *Store) save() error {
 		return err
 	}
 	defer unlock()
-	s.sweep()
+	sweep(s.dir, s.now())
 	entries := s.read()
 	for key := range s.changed {
 		merge(entries, s.entries[key])
@@ -204,14 +204,14 @@ func (s *Store) save() error {
 	return replace(filepath.Join(s.dir, fileName), data)
 }
 
-// sweep removes the temporary files of processes that were killed.
-func (s *Store) sweep() {
-	names, err := filepath.Glob(filepath.Join(s.dir, tempPattern))
+// sweep removes the temporary files in dir of processes that were killed.
+func sweep(dir string, now time.Time) {
+	names, err := filepath.Glob(filepath.Join(dir, tempPattern))
 	if err != nil {
 		return
 	}
 	for _, name := range names {
-		if info, err := os.Lstat(name); err == nil && s.now().Sub(info.ModTime()) > orphaned {
+		if info, err := os.Lstat(name); err == nil && now.Sub(info.ModTime()) > orphaned {
 			os.Remove(name)
 		}
 	}
