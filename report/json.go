@@ -81,7 +81,7 @@ func writeJSON(w io.Writer, r *Report) error {
 	for i, e := range r.Errors {
 		out.Errors[i] = jsonError(e)
 	}
-	return encode(w, out)
+	return EncodeJSON(w, out)
 }
 
 func toJSON(f *rules.Finding) jsonFinding {
@@ -97,10 +97,10 @@ func toJSON(f *rules.Finding) jsonFinding {
 	return out
 }
 
-// encode writes v as indented JSON that a terminal shows without obeying any of
-// it: what [visible] would escape is escaped the way of JSON. Strings that are no
+// EncodeJSON writes v as indented JSON that a terminal shows without obeying any of
+// it: what [Visible] would escape is escaped the way of JSON. Strings that are no
 // UTF-8 get replacement characters.
-func encode(w io.Writer, v any) error {
+func EncodeJSON(w io.Writer, v any) error {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)

@@ -47,7 +47,7 @@ func TestJSONShape(t *testing.T) {
 func TestEscapedJSON(t *testing.T) {
 	const s = "a\x7f\u0085\u202eé画\U000e0001🙂\u2028\ufffd\x1b"
 	var b bytes.Buffer
-	if err := encode(&b, s); err != nil {
+	if err := EncodeJSON(&b, s); err != nil {
 		t.Fatal(err)
 	}
 	if strings.ContainsFunc(strings.TrimSpace(b.String()), func(r rune) bool { return hidden(r) && r != '\ufffd' }) {

@@ -133,7 +133,7 @@ func writeSARIF(w io.Writer, r *Report) error {
 			Message: sarifText{Text: fmt.Sprintf("%d findings of the lowest severity are left out: a run holds at most %d results", extra, maxResults)},
 		})
 	}
-	return encode(w, sarifLog{
+	return EncodeJSON(w, sarifLog{
 		Schema:  sarifSchema,
 		Version: "2.1.0",
 		Runs: []sarifRun{{

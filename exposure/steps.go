@@ -1,0 +1,346 @@
+package exposure
+
+import (
+	"cmp"
+	"path"
+	"slices"
+	"strings"
+)
+
+// steps are the response to an incident, most urgent first.
+var steps = []struct {
+	name, title string
+	items       func(*Plan) []Item
+}{
+	{"contain", "Stop what still runs or is served", contain},
+	{"rotate", "Rotate what could be read", rotate},
+	{"re-pull", "Pull again, by a digest that is known to be good", repull},
+	{"pin", "Pin every reference to a digest", pin},
+	{"purge", "Remove the malicious images from every store", purge},
+	{"prevent", "Make the next one miss", prevent},
+}
+
+// rotate is the second step: what was within reach of the malicious code.
+func rotate(p *Plan) []Item {
+	hit := func(v Verdict) bool { return v >= Likely }
+	items := rotations(p, hit, "Rotate at once: ")
+	if len(items) > 0 {
+		items[0].Note = strings.TrimSpace(items[0].Note + " Do it from a machine that was not hit; revoke the old one, do not only make a new one; " +
+			"then look in its issuer's audit log for uses" + sinceWhen(p, hit) + " that are not yours.")
+	}
+	var unnamed distinct[string]
+	for t := range p.traces(func(t *Trace) bool { return hit(t.Verdict) && reads(t) && len(t.Reaches) == 0 }) {
+		unnamed.add(t.Where())
+	}
+	if len(unnamed.all) > 0 {
+		items = append(items, Item{
+			Do: "Find out what was within reach here, where the evidence does not say, and rotate it",
+			On: unnamed.all,
+			Note: "In jobs: all secrets and variables of the job and of its environment, the token of the CI system, deploy keys, cloud roles that the job may assume, " +
+				"~/.docker/config.json, ~/.npmrc, ~/.ssh, ~/.aws, ~/.kube. In pods: the service account's token, mounted secrets, environment variables, " +
+				"the cloud identity of the pod and of its node (169.254.169.254). On hosts: all of that of the users who ran it. " +
+				"`digestlint exposure --repo` and `--pods` name what workflows and pods could read.",
+		})
+	}
+	maybe := rotations(p, func(v Verdict) bool { return v == Possible }, "Rotate if a pull turns up, or if in doubt: ")
+	return append(items, maybe...)
+}
+
+// reads reports whether t is of code that ran, or is about to, rather than of a
+// name or of stored bytes.
+func reads(t *Trace) bool { return t.Kind == Pulled || t.Kind == Running }
+
+// rotations are items for the credentials of such verdicts, one a kind.
+func rotations(p *Plan, of func(Verdict) bool, do string) []Item {
+	var items []Item
+	at := map[string]int{}
+	for _, c := range p.Credentials {
+		if !of(c.Verdict) {
+			continue
+		}
+		n, ok := at[c.Kind]
+		if !ok {
+			n = len(items)
+			at[c.Kind] = n
+			items = append(items, Item{Do: do + kindOfCredential(c.Kind), Note: rotation[c.Kind]})
+		}
+		items[n].On = append(items[n].On, c.String())
+	}
+	return items
+}
+
+// String is the credential for people: its name, and where it was within reach.
+func (c Credential) String() string {
+	if c.Where == "" {
+		return c.Name
+	}
+	return c.Name + " (" + c.Where + ")"
+}
+
+// kindOfCredential is the plural of a credential's kind.
+func kindOfCredential(kind string) string {
+	switch {
+	case kind == "":
+		return "credentials"
+	case strings.HasSuffix(kind, "y"):
+		return strings.TrimSuffix(kind, "y") + "ies"
+	case strings.HasSuffix(kind, "s"):
+		return kind
+	}
+	return kind + "s"
+}
+
+// rotation is what is particular to a kind of credential
+// (https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/).
+var rotation = map[string]string{
+	"service account": "A token that was mounted into a pod ends with the pod; one in a Secret ends when the Secret is deleted. See what the account may do: `kubectl auth can-i --list --as=system:serviceaccount:NAMESPACE:NAME`.",
+	"pull secret":     "Whoever has it can read the private registry; if it may push, look for pushes that are not yours.",
+	"build argument":  "It is in the history of the image that was built, too: delete that image.",
+	"mounted secret":  "Change it where it was issued, then in the cluster, and start its pods again.",
+}
+
+// sinceWhen is from when on to look, for such verdicts.
+func sinceWhen(p *Plan, of func(Verdict) bool) string {
+	first := ""
+	for t := range p.traces(func(t *Trace) bool { return of(t.Verdict) && !began(t).IsZero() }) {
+		if when := shownTime(began(t)); first == "" || when < first {
+			first = when
+		}
+	}
+	if first == "" {
+		return ""
+	}
+	return " since " + first
+}
+
+// repull is the third step: what to use instead.
+func repull(p *Plan) []Item {
+	var items []Item
+	for _, in := range p.Incidents {
+		i := Item{Do: "Use this instead", On: in.Images}
+		for _, g := range in.Good {
+			if g.Image == "" {
+				i.Note += g.What + " is said to be good (" + g.Certainty.String() + "), but by no digest that is known here. "
+				continue
+			}
+			i.Commands = append(i.Commands, Command{What: g.describe(), Line: "docker pull " + shellQuote(g.Image)})
+		}
+		if len(i.Commands) == 0 {
+			i.Do = "Ask the vendor for a good digest of"
+			i.Note += "None is known here. Pin nothing but a digest that you have verified: by a signature, or because you had it before the incident."
+		} else {
+			i.Note += "A digest names the same bytes at any registry. The words in parentheses say how sure it is."
+		}
+		items = append(items, i)
+	}
+	return items
+}
+
+// describe is what g is and how sure.
+func (g *Replacement) describe() string {
+	s := g.What
+	if g.Platform != "" {
+		s += ", " + g.Platform + " only"
+	}
+	return s + " (" + g.Certainty.String() + ")"
+}
+
+// pin is the fourth step: the files that name the images.
+func pin(p *Plan) []Item {
+	if len(p.Incidents) == 0 {
+		return nil
+	}
+	type checkout struct{ dir, branch string }
+	type change struct {
+		paths, images, listed distinct[string]
+		first                 bool // the text has to be changed by hand
+	}
+	var order distinct[checkout]
+	changes := map[checkout]*change{}
+	for t := range p.traces(func(t *Trace) bool { return t.Kind == Named && current(t) }) {
+		at := checkout{t.Evidence, t.Place.Branch}
+		order.add(at)
+		c := changes[at]
+		if c == nil {
+			c = &change{}
+			changes[at] = c
+		}
+		c.paths.add(t.Place.Path)
+		if t.Ref.Repository != "" {
+			c.images.add(t.Ref.Name())
+		}
+		c.listed.add(t.file())
+		c.first = c.first || neverGood(t)
+	}
+	var items []Item
+	for _, at := range order.all {
+		c := changes[at]
+		i := Item{Do: "Pin the images that these files name", On: c.listed.all}
+		if c.first {
+			i.Do = "Write a good tag or digest of step 3 into these files, then pin what is left"
+			i.Note = "No registry has a good image under what they name now."
+		}
+		if at.branch != "" && at.branch != "HEAD" {
+			i.Commands = append(i.Commands, Command{What: "go to the branch", Line: shellCommand("git", "-C", at.dir, "switch", "--", at.branch)})
+		}
+		if len(c.images.all) > 0 {
+			run := pinCommand(at.dir, c.images.all, c.paths.all)
+			i.Commands = append(i.Commands,
+				Command{What: "see what would change", Line: run("--diff")},
+				Command{What: "write it", Line: run()})
+		}
+		items = append(items, i)
+	}
+	if len(items) == 0 {
+		items = append(items, Item{
+			Do: "Find the files that name these images, and pin them",
+			On: p.images(),
+			Commands: []Command{
+				{What: "in each repository: who names them, now and at the time", Line: "digestlint exposure --repo . --all"},
+				{What: "pin them", Line: onlyImages(p.images())},
+			},
+		})
+	}
+	return append(items, Item{
+		Do: "Write down the digests for approval, and pin from that list everywhere",
+		Commands: []Command{
+			{What: "ask the registries once; a malicious digest is never written", Line: "digestlint resolve -o digests.yaml"},
+			{What: "after the review, in each repository", Line: "digestlint pin --digests digests.yaml"},
+		},
+	})
+}
+
+// maxPaths is how many files a command names; more of them are found by their
+// images.
+const maxPaths = 20
+
+// pinCommand is `digestlint pin` for images in the files of a folder. --update
+// is for the pins among them: they move to what the tag leads to now.
+func pinCommand(dir string, images, paths []string) func(flags ...string) string {
+	return func(flags ...string) string {
+		words := append([]string{"digestlint", "pin", "--update"}, flags...)
+		for _, name := range images {
+			words = append(words, "--only=image="+name)
+		}
+		words = append(words, "--")
+		if len(paths) > maxPaths {
+			return shellCommand(append(words, dir)...)
+		}
+		for _, p := range paths {
+			words = append(words, path.Join(dir, p))
+		}
+		return shellCommand(words...)
+	}
+}
+
+// onlyImages is `digestlint pin` for images wherever they are named.
+func onlyImages(images []string) string {
+	words := []string{"digestlint", "pin", "--diff"}
+	for _, name := range images {
+		words = append(words, "--only=image="+name)
+	}
+	return shellCommand(words...)
+}
+
+// images are those of all incidents.
+func (p *Plan) images() []string {
+	var all distinct[string]
+	for _, in := range p.Incidents {
+		all.add(in.Images...)
+	}
+	slices.Sort(all.all)
+	return all.all
+}
+
+// purge is the fifth step: the stores that have the image.
+func purge(p *Plan) []Item {
+	type store struct {
+		sure bool
+		kind Kind
+	}
+	var order distinct[store]
+	on := map[store]*distinct[string]{}
+	commands := map[store]*distinct[Command]{}
+	for t := range p.traces(func(t *Trace) bool { return t.Kind != Named }) {
+		s := store{t.Verdict >= Likely, t.Kind}
+		found := PurgeCommands(t)
+		if len(found) == 0 {
+			continue
+		}
+		if on[s] == nil {
+			order.add(s)
+			on[s], commands[s] = &distinct[string]{}, &distinct[Command]{}
+		}
+		on[s].add(t.Where())
+		commands[s].add(found...)
+	}
+	slices.SortStableFunc(order.all, func(a, b store) int {
+		if a.sure != b.sure && a.sure {
+			return -1
+		} else if a.sure != b.sure {
+			return 1
+		}
+		return cmp.Compare(b.kind, a.kind)
+	})
+	var items []Item
+	for _, s := range order.all {
+		i := Item{Do: emptying[s.kind], On: on[s].all, Commands: commands[s].all}
+		if !s.sure {
+			i.Do = "If it turns out to be malicious: " + i.Do
+		}
+		items = append(items, i)
+	}
+	if len(items) > 0 {
+		items = append(items, Item{
+			Do:       "Verify that it is gone: run digestlint exposure again, on evidence taken afterwards",
+			Commands: []Command{{What: "registries can be emptied by it, too; it shows what it would delete, and asks", Line: "digestlint exposure --registry HOST --purge"}},
+		})
+	}
+	return items
+}
+
+// emptying is what to do about a store, by what the evidence says of it.
+var emptying = map[Kind]string{
+	Pulled:  "Remove it from the hosts that ran these jobs, unless they are thrown away",
+	Present: "Remove it from these image stores",
+	Running: "Remove it from the nodes that ran these",
+	Cached:  "Delete it from these registries and caches",
+}
+
+// prevent is the sixth step, the only one that has a word for those who were not
+// hit.
+func prevent(p *Plan) []Item {
+	items := []Item{{
+		Do:   "Allow reviewed digests only",
+		Note: "With `approved: digests.yaml` in .digestlint.yaml, the rule unapproved-digest reports every other one, offline.",
+		Commands: []Command{
+			{What: "write the list", Line: "digestlint resolve -o digests.yaml"},
+		},
+	}, {
+		Do:   "Check every change before it lands: in CI, and as a pre-commit hook",
+		Note: "A reference without a digest, or with a malicious one, fails the check. The hook is `digestlint` of this repository's .pre-commit-hooks.yaml.",
+		Commands: []Command{
+			{What: "in CI", Line: "digestlint check"},
+		},
+	}, {
+		Do:   "Update pins late: most malicious tags are found within days",
+		Note: "A tag that was pushed within the last days, or nobody knows when, stays at its old digest.",
+		Commands: []Command{
+			{What: "move pins that are old enough", Line: "digestlint pin --update --min-age 7d"},
+		},
+	}, {
+		Do: "Verify signatures where the vendor signs, by cosign or Notation, before a digest is approved",
+		Note: "The identity is the vendor's to publish: take it from his documentation, not from the image. " +
+			"Docker Content Trust is no way to do it any more: its service is being shut down.",
+		Commands: []Command{
+			{What: "Sigstore", Line: "cosign verify --certificate-identity=IDENTITY --certificate-oidc-issuer=ISSUER NAME@DIGEST"},
+			{What: "Notary Project", Line: "notation verify NAME@DIGEST"},
+		},
+	}}
+	if p.Verdict() > Clear {
+		items = append(items, Item{
+			Do: "Leave less within reach: secrets for the one step that needs them, tokens that live for minutes, no network but to named hosts for jobs that scan or build",
+		})
+	}
+	return items
+}
