@@ -99,7 +99,7 @@ func ofTag(e *Event, hit advisories.TagHit) (Verdict, string) {
 			return Possible, "the repository named a tag that led to a malicious image" + during + ", at an unknown time"
 		}
 		return Possible, "the repository named the tag while it led to a malicious image" + during
-	case when == unknown:
+	case when == unknown || e.Kind == Present && e.From.IsZero():
 		return Possible, "the tag led to a malicious image" + during + ", and nothing here says when this one was pulled"
 	}
 	if hit.Disputed() {
