@@ -143,13 +143,26 @@ func timingOf(e *Event, windows []advisories.Window) timing {
 			sure.Start = w.End.Add(-faint)
 		}
 		switch {
-		case overlaps(e.From, e.Until, sure):
+		case overlaps(e.From, e.Until, sure) && (e.Kind == Named || known(e, sure)):
 			return inside
 		case overlaps(e.From, e.Until, w):
 			result = unknown
 		}
 	}
 	return result
+}
+
+// known reports whether an end of e that is known lies within w, if the other
+// is not: what was pulled at some time before it was seen may have been pulled
+// before w, too.
+func known(e *Event, w advisories.Window) bool {
+	switch {
+	case e.From.IsZero():
+		return overlaps(e.Until, e.Until, w)
+	case e.Until.IsZero():
+		return overlaps(e.From, e.From, w)
+	}
+	return true
 }
 
 // overlaps reports whether something was so within w; zero times are open ends.

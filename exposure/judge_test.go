@@ -137,6 +137,12 @@ func TestJudgeTags(t *testing.T) {
 		{Pulled, "acme/app:exposed", "", "", Clear},
 		{Running, "acme/app:moved", "11:30", "11:30", Likely},
 		{Running, "acme/app:moved", "13:00", "13:00", Clear},
+		{Running, "acme/app:moved", "", "11:30", Likely}, // pulled before, at an unknown time
+		{Running, "acme/app:moved", "", "13:00", Possible},
+		{Running, "acme/app:moved", "", "09:00", Clear},
+		{Running, "acme/app:moved", "11:30", "", Likely},
+		{Running, "acme/app:moved", "09:00", "", Possible},
+		{Running, "acme/app:moved", "13:00", "", Clear},
 		{Present, "acme/app:moved", "", "", Possible},
 		{Present, "acme/app:created", "", "", Likely},
 		{Named, "acme/app:moved", "09:00", "", Possible},
