@@ -239,7 +239,7 @@ func (l *listing) ask(ctx context.Context, g *engine, list, single, query string
 			l.complain(0, err)
 			continue
 		}
-		l.imageItem(jsonItem{raw: bytes.TrimSpace(body)})
+		l.imageItem(listedItem{raw: bytes.TrimSpace(body)})
 	}
 	return nil
 }

@@ -30,11 +30,12 @@ type (
 			Kind      string
 			Available bool
 		}
-		Metadata struct{ LastTagTime moment }
+		Metadata struct{ LastTagTime instant }
 	}
 	// rowImage is `docker images --format json` and nerdctl's counterpart.
 	rowImage struct {
 		ID, Repository, Tag, Digest string
+		BlobSize                    string // nerdctl's
 	}
 	// criImage is that of `crictl images` and `crictl inspecti`
 	// (https://github.com/kubernetes/cri-api/blob/master/pkg/apis/runtime/v1/api.proto).
@@ -54,8 +55,8 @@ type (
 		Image       string // the ID
 		ImageName   string // podman's
 		ImageDigest string // podman's
-		Created     moment
-		State       struct{ StartedAt moment }
+		Created     instant
+		State       struct{ StartedAt instant }
 		Config      struct {
 			Image string
 			Env   []string
@@ -90,16 +91,16 @@ type (
 		} `json:"image"`
 		ImageRef  string            `json:"imageRef"`
 		ImageID   string            `json:"imageId"`
-		CreatedAt moment            `json:"createdAt"`
-		StartedAt moment            `json:"startedAt"`
+		CreatedAt instant           `json:"createdAt"`
+		StartedAt instant           `json:"startedAt"`
 		Labels    map[string]string `json:"labels"`
 	}
 )
 
-// object is a JSON object with members that were not looked at yet.
-type object map[string]json.RawMessage
+// jsonObject is a JSON object with members that were not looked at yet.
+type jsonObject map[string]json.RawMessage
 
-func (o object) has(members ...string) bool {
+func (o jsonObject) has(members ...string) bool {
 	for _, m := range members {
 		if _, ok := o[m]; !ok {
 			return false
@@ -111,12 +112,12 @@ func (o object) has(members ...string) bool {
 var errNoImage = errors.New("this is no image, container or Kubernetes object")
 
 // imageItem reads an object of a list of images or containers.
-func (l *listing) imageItem(item jsonItem) {
+func (l *listing) imageItem(item listedItem) {
 	if item.err != nil {
 		l.complain(item.line, item.err)
 		return
 	}
-	var o object
+	var o jsonObject
 	if err := json.Unmarshal(item.raw, &o); err != nil {
 		l.complain(item.line, err)
 		return
@@ -157,7 +158,7 @@ func (l *listing) imageItem(item jsonItem) {
 }
 
 // decodeItem hands the object to read, with its text.
-func decodeItem[T any](item jsonItem, read func(line int, text string, v *T)) error {
+func decodeItem[T any](item listedItem, read func(line int, text string, v *T)) error {
 	v := new(T)
 	if err := json.Unmarshal(item.raw, v); err != nil {
 		return err
@@ -170,9 +171,9 @@ func decodeItem[T any](item jsonItem, read func(line int, text string, v *T)) er
 	return nil
 }
 
-// excerpt is text, or what matters of an object that is too long for one or is
+// inShort is text, or what matters of an object that is too long for one or is
 // printed over several lines.
-func excerpt(text string, parts ...string) string {
+func inShort(text string, parts ...string) string {
 	if text != "" {
 		return text
 	}
@@ -207,23 +208,24 @@ func (l *listing) engineImage(line int, text string, i *engineImage) {
 			r.digests = append(r.digests, m.ID)
 		}
 	}
-	r.text = excerpt(text, "Id", i.ID, strings.Join(r.tags, " "), strings.Join(i.RepoDigests, " "))
+	r.text = inShort(text, "Id", i.ID, strings.Join(r.tags, " "), strings.Join(i.RepoDigests, " "))
 	l.image(&r)
 }
 
 func (l *listing) rowImage(line int, text string, i *rowImage) {
-	if i.Digest == "" || i.Digest == none {
-		l.note("line %d: an image without a digest: it alone settles what a tag was; list with --digests", line)
+	store := "docker"
+	if i.BlobSize != "" {
+		store = "containerd" // nerdctl
 	}
 	l.row4(i.Repository, i.Tag, i.Digest, i.ID, &imageRecord{
-		store: "docker", place: Place{Line: line}, text: excerpt(text, i.Repository, i.Tag, i.Digest, i.ID),
+		store: store, place: Place{Line: line}, text: inShort(text, i.Repository, i.Tag, i.Digest, i.ID),
 	})
 }
 
 func (l *listing) criImage(line int, text string, i *criImage) {
 	l.image(&imageRecord{
 		store: "containerd", id: i.ID, tags: i.RepoTags, repoDigests: i.RepoDigests, place: Place{Line: line},
-		text: excerpt(text, "id", i.ID, strings.Join(i.RepoTags, " "), strings.Join(i.RepoDigests, " ")),
+		text: inShort(text, "id", i.ID, strings.Join(i.RepoTags, " "), strings.Join(i.RepoDigests, " ")),
 	})
 }
 
@@ -235,7 +237,7 @@ func (l *listing) skopeoImage(line int, text string, i *skopeoImage) {
 	}
 	place := l.within(Place{Line: line})
 	place.Store = "registry"
-	l.event(Event{Kind: Cached, Place: place, Ref: ref, Text: Cut(excerpt(text, i.Name, i.Digest))})
+	l.event(Event{Kind: Cached, Place: place, Ref: ref, Text: Cut(inShort(text, i.Name, i.Digest))})
 }
 
 func (l *listing) engineContainer(line int, text string, c *engineContainer) {
@@ -258,7 +260,7 @@ func (l *listing) engineContainer(line int, text string, c *engineContainer) {
 	if image.ValidDigest(c.ImageDigest) {
 		r.digests = []string{c.ImageDigest}
 	}
-	r.text = excerpt(text, r.place.Container, r.image, c.ImageDigest, c.Image)
+	r.text = inShort(text, r.place.Container, r.image, c.ImageDigest, c.Image)
 	r.reaches = containerReaches(c)
 	l.container(&r)
 }
@@ -300,7 +302,7 @@ func (l *listing) listContainer(line int, text string, c *listContainer) {
 	if r.started = unixTime(c.StartedAt); r.started.IsZero() {
 		r.started = unixTime(c.Created)
 	}
-	r.text = excerpt(text, r.place.Container, c.Image, c.ImageID)
+	r.text = inShort(text, r.place.Container, c.Image, c.ImageID)
 	l.container(&r)
 }
 
@@ -322,7 +324,7 @@ func (l *listing) rowContainer(line int, text string, c *rowContainer) {
 	if t, err := time.Parse(dockerTime, c.CreatedAt); err == nil {
 		r.started = t.UTC()
 	}
-	r.text = excerpt(text, c.Names, c.Image, c.CreatedAt)
+	r.text = inShort(text, c.Names, c.Image, c.CreatedAt)
 	l.container(&r)
 }
 
@@ -349,7 +351,7 @@ func (l *listing) criContainer(line int, text string, c *criContainer) {
 	if digest != "" {
 		r.digests = []string{digest}
 	}
-	r.text = excerpt(text, r.place.Container, r.image, c.ImageRef)
+	r.text = inShort(text, r.place.Container, r.image, c.ImageRef)
 	l.container(&r)
 }
 
@@ -366,11 +368,11 @@ func runtimeImage(ref string) (digest, id string) {
 	return "", imageID(ref)
 }
 
-// moment is a time in JSON, in RFC 3339 or in nanoseconds, as the CRI has it.
+// instant is a time in JSON, in RFC 3339 or in nanoseconds, as the CRI has it.
 // What is neither is no time, since times are not what a list is read for.
-type moment struct{ time.Time }
+type instant struct{ time.Time }
 
-func (m *moment) UnmarshalJSON(raw []byte) error {
+func (m *instant) UnmarshalJSON(raw []byte) error {
 	s := unquoteJSON(raw)
 	if t, err := time.Parse(time.RFC3339Nano, s); err == nil && t.Year() > 1 {
 		m.Time = t.UTC()

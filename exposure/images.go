@@ -29,23 +29,9 @@ func ReadImages(ctx context.Context, name string, r io.Reader, rec *Recorder) er
 	l := newListing(rec, "images", name)
 	defer l.finish()
 	return l.parts(ctx, r, func(t *jsonText) {
-		before := l.total()
-		for {
-			c, ok := t.peek()
-			if !ok {
-				break
-			}
-			line := t.line
-			if !t.startsJSON(c) {
-				l.line(line, t.readLine())
-				continue
-			}
-			if err := t.document(l.imageItem); err != nil {
-				l.complain(t.line, err)
-				t.readLine()
-			}
-		}
-		if l.total() == before && l.vague > 0 {
+		before, vague := l.total(), l.vague.n
+		l.documents(t, l.imageItem, l.line)
+		if l.total() == before && l.vague.n > vague {
 			l.complain(0, errors.New("nothing in it is a list of images that is known"))
 		}
 	})
@@ -103,6 +89,9 @@ func (l *listing) image(r *imageRecord) {
 		e := base
 		e.Ref = ref
 		e.Digests = slices.Concat(byName[ref.Name()], r.digests)
+		if len(e.Digests) == 0 && !ref.Pinned() {
+			l.bare.add(r.place.Line)
+		}
 		said[ref.Name()] = true
 		l.event(e)
 	}

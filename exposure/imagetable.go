@@ -1,17 +1,18 @@
 package exposure
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
 	"github.com/digestlint/digestlint/image"
 )
 
-// table is the header of a table of images or containers. Cells are found by
+// imageTable is the header of a table of images or containers. Cells are found by
 // counting words, not by the positions of the titles: no cell before the ones
 // that are of interest is ever empty or holds a blank, and tables are pasted
 // with their blanks collapsed.
-type table struct {
+type imageTable struct {
 	columns map[string]int
 	store   string
 	tree    bool // `docker image ls` since version 29
@@ -21,13 +22,13 @@ type table struct {
 // twoWords are the titles of two words; all others have one.
 var twoWords = [][2]string{{"IMAGE", "ID"}, {"CONTAINER", "ID"}, {"POD", "ID"}, {"DISK", "USAGE"}, {"CONTENT", "SIZE"}, {"BLOB", "SIZE"}}
 
-// parseTable is the table that line is the header of, nil if it is none. The
+// parseImageTable is the table that line is the header of, nil if it is none. The
 // titles are those of `docker images` and `docker ps`, with which podman's and
 // nerdctl's agree, of `crictl images` and `crictl ps`, and of `ctr images ls`:
 // https://github.com/docker/cli/tree/master/cli/command/formatter,
 // https://github.com/kubernetes-sigs/cri-tools/tree/master/cmd/crictl,
 // https://github.com/containerd/containerd/tree/main/cmd/ctr/commands/images.
-func parseTable(line string) *table {
+func parseImageTable(line string) *imageTable {
 	fields := strings.Fields(line)
 	columns := map[string]int{}
 	for n := 0; len(fields) > 0; n++ {
@@ -49,7 +50,7 @@ func parseTable(line string) *table {
 		}
 		return true
 	}
-	t := &table{columns: columns, names: strings.HasSuffix(strings.TrimSpace(line), "NAMES")}
+	t := &imageTable{columns: columns, names: strings.HasSuffix(strings.TrimSpace(line), "NAMES")}
 	switch {
 	case has("REPOSITORY", "TAG", "IMAGE ID"):
 		if has("PLATFORM") {
@@ -58,7 +59,7 @@ func parseTable(line string) *table {
 	case has("IMAGE", "TAG", "IMAGE ID"), has("CONTAINER", "IMAGE", "STATE"), has("REF", "TYPE", "DIGEST"):
 		t.store = "containerd" // crictl and ctr
 	case has("IMAGE", "ID", "DISK USAGE"):
-		t.tree = true
+		t.tree, t.store = true, "docker"
 	case has("CONTAINER ID", "IMAGE"):
 	default:
 		return nil
@@ -69,11 +70,8 @@ func parseTable(line string) *table {
 // line reads a line that is no JSON.
 func (l *listing) line(n int, line string) {
 	line = strings.TrimSpace(line)
-	if t := parseTable(line); t != nil {
+	if t := parseImageTable(line); t != nil {
 		l.table = t
-		if _, ok := t.columns["DIGEST"]; !ok {
-			l.note("line %d: a table without digests: they alone settle what a tag was; list with --digests", n)
-		}
 		return
 	}
 	if strings.HasPrefix(line, "#") || strings.Contains(line, "Info →") {
@@ -87,6 +85,7 @@ func (l *listing) line(n int, line string) {
 // row reads a row of the table. It is false where it can't be one.
 func (l *listing) row(n int, line string) bool {
 	t, fields := l.table, strings.Fields(line)
+	line = strings.Join(fields, " ")
 	cell := func(title string) string {
 		if i, ok := t.columns[title]; ok && i < len(fields) {
 			return fields[i]
@@ -118,14 +117,28 @@ func (l *listing) row(n int, line string) bool {
 		if t.names {
 			place.Container = fields[len(fields)-1]
 		}
-		l.container(&containerRecord{store: t.store, image: cell("IMAGE"), place: place, text: line})
+		store := t.store
+		if store == "" && !strings.Contains(line, `"`) {
+			store = "podman" // Docker quotes the command
+		} else if store == "" {
+			store = "docker"
+		}
+		l.container(&containerRecord{store: store, image: cell("IMAGE"), place: place, text: line})
 	default:
 		if !likeID(cell("IMAGE ID")) {
 			return false
 		}
-		l.row4(cell("REPOSITORY")+cell("IMAGE"), cell("TAG"), cell("DIGEST"), cell("IMAGE ID"), &imageRecord{store: t.store, place: place, text: line})
+		l.row4(cell("REPOSITORY")+cell("IMAGE"), cell("TAG"), cell("DIGEST"), cell("IMAGE ID"), &imageRecord{store: cmp.Or(t.store, sizeStore(fields)), place: place, text: line})
 	}
 	return true
+}
+
+// sizeStore tells podman's rows from Docker's: they have a blank in the size.
+func sizeStore(fields []string) string {
+	if slices.Contains([]string{"B", "kB", "MB", "GB", "TB"}, fields[len(fields)-1]) {
+		return "podman"
+	}
+	return "docker"
 }
 
 // row4 reports the image of a row that has its name and its tag apart.
@@ -174,8 +187,8 @@ func (l *listing) plain(n int, line string) {
 		if len(words) > 3 && (image.ValidDigest(id) || id == none) && likeID(words[3]) {
 			digest, id = id, words[3]
 		}
-		if likeID(id) && !strings.ContainsAny(words[1], ":@/") {
-			l.row4(words[0], words[1], digest, id, &imageRecord{place: place, text: line})
+		if _, err := image.Parse(words[0] + ":" + words[1]); likeID(id) && (err == nil || words[0] == none) {
+			l.row4(words[0], words[1], digest, id, &imageRecord{store: sizeStore(words), place: place, text: strings.Join(words, " ")})
 			return
 		}
 	}
@@ -188,7 +201,7 @@ func (l *listing) plain(n int, line string) {
 		}
 	}
 	if !found {
-		l.unclear(n)
+		l.vague.add(n)
 	}
 }
 

@@ -11,13 +11,9 @@ import (
 	"strings"
 )
 
-const (
-	// maxValue bounds one object of a listing, in bytes. etcd, which keeps
-	// those of a cluster, takes 1.5 MB at most.
-	maxValue = 16 << 20
-	// maxLine bounds one line, in bytes.
-	maxLine = 64 << 10
-)
+// maxValue bounds one object of a listing, in bytes. etcd, which keeps those of a
+// cluster, takes 1.5 MB at most.
+const maxValue = 16 << 20
 
 // jsonText reads text that holds JSON documents, lines, or some of each: people
 // append the output of one command to that of another. It gives the elements of
@@ -33,11 +29,16 @@ type jsonText struct {
 }
 
 func newJSONText(r io.Reader) *jsonText {
-	return &jsonText{r: bufio.NewReaderSize(r, maxLine), line: 1}
+	t := &jsonText{r: bufio.NewReaderSize(r, maxLine), line: 1}
+	const mark = "\ufeff" // a byte order mark
+	if head, _ := t.r.Peek(len(mark)); string(head) == mark {
+		t.r.Discard(len(mark)) //nolint:errcheck // they are buffered
+	}
+	return t
 }
 
-// jsonItem is a JSON object of a listing.
-type jsonItem struct {
+// listedItem is a JSON object of a listing.
+type listedItem struct {
 	line int
 	// list is the member that holds the list that it is an element of, if
 	// there is one: "items". kind is that of the list: "PodList".
@@ -48,6 +49,7 @@ type jsonItem struct {
 
 var (
 	errSyntax = errors.New("malformed JSON")
+	errEnd    = errors.New("the JSON that begins here does not end")
 	errLong   = fmt.Errorf("an object of more than %d bytes was left unread", maxValue)
 )
 
@@ -116,12 +118,12 @@ var lists = []string{"items", "images", "containers", "Images", "Containers"}
 // document takes one JSON document and gives its objects to each: the elements
 // of an array, those of a list in an object, or the object itself. After an
 // error the rest of the line is still there.
-func (t *jsonText) document(each func(jsonItem)) error {
+func (t *jsonText) document(each func(listedItem)) error {
 	c, _ := t.peek()
 	if c == '[' {
 		return t.elements("", "", each)
 	}
-	item := jsonItem{line: t.line}
+	item := listedItem{line: t.line}
 	t.take()
 	whole, list := []byte{'{'}, false
 	for {
@@ -145,7 +147,7 @@ func (t *jsonText) document(each func(jsonItem)) error {
 		key, value, err := t.member(item.kind, each)
 		switch {
 		case errors.Is(err, errLong) || len(whole)+len(value) > maxValue:
-			each(jsonItem{line: item.line, err: errLong})
+			each(listedItem{line: item.line, err: errLong})
 			list = true // the object is told
 		case err != nil:
 			return err
@@ -162,7 +164,7 @@ func (t *jsonText) document(each func(jsonItem)) error {
 
 // member takes a member of an object. Its value is nil where it was a list whose
 // elements each was given.
-func (t *jsonText) member(kind string, each func(jsonItem)) (key, value []byte, err error) {
+func (t *jsonText) member(kind string, each func(listedItem)) (key, value []byte, err error) {
 	key, err = t.value()
 	if err != nil {
 		return nil, nil, err
@@ -181,7 +183,7 @@ func (t *jsonText) member(kind string, each func(jsonItem)) (key, value []byte, 
 }
 
 // elements takes an array and gives its elements to each.
-func (t *jsonText) elements(list, kind string, each func(jsonItem)) error {
+func (t *jsonText) elements(list, kind string, each func(listedItem)) error {
 	t.take()
 	for {
 		c, ok := t.peek()
@@ -195,7 +197,7 @@ func (t *jsonText) elements(list, kind string, each func(jsonItem)) error {
 			t.take()
 			continue
 		}
-		item := jsonItem{line: t.line, list: list, kind: kind}
+		item := listedItem{line: t.line, list: list, kind: kind}
 		item.raw, item.err = t.value()
 		if item.err != nil && !errors.Is(item.err, errLong) {
 			return item.err

@@ -34,7 +34,7 @@ func (j *Judge) Judge(e Event) []Trace {
 			continue
 		}
 		t := Trace{Event: e, Advisory: hit.Advisory, Digest: hit.Digest, Listed: d}
-		t.Verdict, t.Why = ofDigest(e.Kind, hit)
+		t.Verdict, t.Why = ofDigest(&e, hit)
 		traces = append(traces, t)
 	}
 	if len(traces) > 0 || len(digests) > 0 || e.Ref.Repository == "" {
@@ -49,14 +49,14 @@ func (j *Judge) Judge(e Event) []Trace {
 }
 
 // ofDigest is the verdict on a listed digest.
-func ofDigest(k Kind, hit advisories.Hit) (Verdict, string) {
+func ofDigest(e *Event, hit advisories.Hit) (Verdict, string) {
 	what := "the malicious " + hit.Digest.Kind.String()
 	if hit.Digest.Kind == advisories.UnknownKind {
 		what = "the malicious image"
 	}
-	switch k {
+	switch e.Kind {
 	case Named:
-		return Possible, "the repository pins " + what + "; whatever ran it there was hit"
+		return Possible, namer(e) + " pins " + what + "; whatever ran it there was hit"
 	case Pulled:
 		return Confirmed, what + " was pulled"
 	case Present:
@@ -65,6 +65,15 @@ func ofDigest(k Kind, hit advisories.Hit) (Verdict, string) {
 		return Confirmed, what + " was given to a workload"
 	}
 	return Confirmed, what + " is served"
+}
+
+// namer is what names the image of e, for people: a template of pods names one
+// as a file of a repository does.
+func namer(e *Event) string {
+	if e.Place.Pod != "" {
+		return "the workload"
+	}
+	return "the repository"
 }
 
 // timing is how the time of an event lies to the windows of a tag.
@@ -96,9 +105,9 @@ func ofTag(e *Event, hit advisories.TagHit) (Verdict, string) {
 		return Possible, "the image was at risk at the time" + during + ", though no malicious image is proven"
 	case e.Kind == Named:
 		if when == unknown {
-			return Possible, "the repository named a tag that led to a malicious image" + during + ", at an unknown time"
+			return Possible, namer(e) + " named a tag that led to a malicious image" + during + ", at an unknown time"
 		}
-		return Possible, "the repository named the tag while it led to a malicious image" + during
+		return Possible, namer(e) + " named the tag while it led to a malicious image" + during
 	case when == unknown || e.Kind == Present && e.From.IsZero():
 		return Possible, "the tag led to a malicious image" + during + ", and nothing here says when this one was pulled"
 	}

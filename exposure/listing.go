@@ -12,8 +12,6 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
-	"unicode/utf16"
-	"unicode/utf8"
 )
 
 const (
@@ -36,14 +34,14 @@ type listing struct {
 	place Place
 	limit int64 // of one part, in bytes
 	bad   int   // complaints so far
-	vague int   // lines that were not understood
-	first int   // the first of them
-	items map[string]int64
+	// vague lines were not understood, bare ones have no digest.
+	vague, bare lineCount
+	items       map[string]int64
 
 	listed  []string // hex digits of all listed digests, sorted
 	images  map[string][]string
 	waiting []Event
-	table   *table
+	table   *imageTable
 }
 
 func newListing(rec *Recorder, kind, name string) *listing {
@@ -93,10 +91,12 @@ func (l *listing) complain(line int, err error) {
 	}
 }
 
-// unclear counts a line that is nothing known.
-func (l *listing) unclear(line int) {
-	if l.vague++; l.vague == 1 {
-		l.first = line
+// lineCount counts lines, and keeps the first of them.
+type lineCount struct{ n, first int }
+
+func (c *lineCount) add(line int) {
+	if c.n++; c.n == 1 {
+		c.first = line
 	}
 }
 
@@ -108,12 +108,15 @@ func (l *listing) finish() {
 	if more := l.bad - maxComplaints; more > 0 {
 		l.rec.Error(fmt.Errorf("read %s: %d errors more", l.source.Name, more))
 	}
-	if l.vague > 0 {
-		l.note("%d lines were not understood, first line %d", l.vague, l.first)
+	if l.vague.n > 0 {
+		l.note("%s not understood, the first is line %d", plural(l.vague.n, "line"), l.vague.first)
+	}
+	if l.bare.n > 0 {
+		l.note("%s listed without a digest, which alone settles what a tag was, the first in line %d; list them with --digests", plural(l.bare.n, "image"), l.bare.first)
 	}
 	units := make([]string, 0, len(l.items))
 	for unit, n := range l.items {
-		units = append(units, fmt.Sprintf("%d %s", n, unit))
+		units = append(units, plural(int(n), strings.TrimSuffix(unit, "s")))
 		l.source.Items += n
 		l.source.Unit = unit
 	}
@@ -123,6 +126,31 @@ func (l *listing) finish() {
 		l.note("%s", strings.Join(units, ", "))
 	}
 	l.rec.Source(l.source)
+}
+
+// documents reads a text: JSON documents, whose objects each is given, and
+// lines.
+func (l *listing) documents(t *jsonText, each func(listedItem), line func(int, string)) {
+	for {
+		c, ok := t.peek()
+		if !ok {
+			return
+		}
+		start := t.line
+		if !t.startsJSON(c) {
+			line(start, t.readLine())
+			continue
+		}
+		err := t.document(each)
+		switch {
+		case err == nil:
+		case t.err != nil:
+			l.complain(start, errEnd)
+		default:
+			l.complain(t.line, err)
+			t.readLine()
+		}
+	}
 }
 
 // parts gives each text in r to read: r itself, what gzip packed, or the files
@@ -195,8 +223,8 @@ func (l *listing) archived(ctx context.Context, f *zip.File, read func(*jsonText
 
 // part reads one text.
 func (l *listing) part(ctx context.Context, r io.Reader, read func(*jsonText)) error {
-	limited := &limitedReader{ctx: ctx, r: r, left: l.limit}
-	text := newJSONText(decodeText(limited))
+	limited := &partReader{ctx: ctx, r: r, left: l.limit}
+	text := newJSONText(decodeUTF16(bufio.NewReader(limited)))
 	l.table = nil
 	read(text)
 	if limited.cut {
@@ -208,15 +236,15 @@ func (l *listing) part(ctx context.Context, r io.Reader, read func(*jsonText)) e
 	return nil
 }
 
-// limitedReader reads until its limit or until the context ends.
-type limitedReader struct {
+// partReader reads until its limit or until the context ends.
+type partReader struct {
 	ctx  context.Context
 	r    io.Reader
 	left int64
 	cut  bool
 }
 
-func (r *limitedReader) Read(p []byte) (int, error) {
+func (r *partReader) Read(p []byte) (int, error) {
 	if err := r.ctx.Err(); err != nil {
 		return 0, err
 	}
@@ -232,57 +260,4 @@ func (r *limitedReader) Read(p []byte) (int, error) {
 	n, err := r.r.Read(p[:min(int64(len(p)), r.left)])
 	r.left -= int64(n)
 	return n, err
-}
-
-// decodeText is r as UTF-8 without a byte order mark.
-func decodeText(r io.Reader) io.Reader {
-	buffered := bufio.NewReader(r)
-	head, _ := buffered.Peek(3) // an error comes again with the next read
-	switch {
-	case bytes.Equal(head, []byte("\xef\xbb\xbf")):
-		buffered.Discard(len(head)) //nolint:errcheck // they are buffered
-	case bytes.HasPrefix(head, []byte("\xff\xfe")):
-		return &utf16Reader{r: buffered, low: 0}
-	case bytes.HasPrefix(head, []byte("\xfe\xff")):
-		return &utf16Reader{r: buffered, low: 1}
-	}
-	return buffered
-}
-
-// utf16Reader reads UTF-16 as UTF-8.
-type utf16Reader struct {
-	r    *bufio.Reader
-	low  int // which byte of a unit is the lower one
-	rest []byte
-}
-
-func (u *utf16Reader) Read(p []byte) (int, error) {
-	for len(u.rest) == 0 {
-		unit, err := u.unit()
-		if err != nil {
-			return 0, err
-		}
-		switch {
-		case unit == '\ufeff': // the byte order mark
-			continue
-		case utf16.IsSurrogate(unit):
-			second, err := u.unit()
-			if err != nil {
-				return 0, err
-			}
-			unit = utf16.DecodeRune(unit, second)
-		}
-		u.rest = utf8.AppendRune(u.rest, unit)
-	}
-	n := copy(p, u.rest)
-	u.rest = u.rest[:copy(u.rest, u.rest[n:])]
-	return n, nil
-}
-
-func (u *utf16Reader) unit() (rune, error) {
-	var b [2]byte
-	if _, err := io.ReadFull(u.r, b[:]); err != nil {
-		return 0, err
-	}
-	return rune(b[u.low]) | rune(b[1-u.low])<<8, nil
 }

@@ -28,23 +28,9 @@ func ReadPods(ctx context.Context, name string, r io.Reader, rec *Recorder) erro
 	l := newListing(rec, "pods", name)
 	defer l.finish()
 	return l.parts(ctx, r, func(t *jsonText) {
-		for {
-			c, ok := t.peek()
-			if !ok {
-				return
-			}
-			if line := t.line; !t.startsJSON(c) {
-				l.complain(line, fmt.Errorf("%q is no JSON; make it with `kubectl get pods --all-namespaces -o json`", Cut(t.readLine())))
-				if l.total() == 0 {
-					return // it is something else altogether
-				}
-				continue
-			}
-			if err := t.document(l.kubernetesItem); err != nil {
-				l.complain(t.line, err)
-				t.readLine()
-			}
-		}
+		l.documents(t, l.kubernetesItem, func(n int, line string) {
+			l.complain(n, fmt.Errorf("%q is no JSON; make it with `kubectl get pods --all-namespaces -o json`", Cut(line)))
+		})
 	})
 }
 
@@ -57,9 +43,9 @@ type (
 		Status   json.RawMessage `json:"status"`
 	}
 	kubeMetadata struct {
-		Name              string `json:"name"`
-		Namespace         string `json:"namespace"`
-		CreationTimestamp moment `json:"creationTimestamp"`
+		Name              string  `json:"name"`
+		Namespace         string  `json:"namespace"`
+		CreationTimestamp instant `json:"creationTimestamp"`
 	}
 	podSpec struct {
 		NodeName                     string        `json:"nodeName"`
@@ -84,10 +70,7 @@ type (
 		Env             []struct {
 			Name      string `json:"name"`
 			ValueFrom struct {
-				SecretKeyRef *struct {
-					Name string `json:"name"`
-					Key  string `json:"key"`
-				} `json:"secretKeyRef"`
+				SecretKeyRef *kubeName `json:"secretKeyRef"`
 			} `json:"valueFrom"`
 			Value string `json:"value"`
 		} `json:"env"`
@@ -124,7 +107,7 @@ type (
 		} `json:"image"`
 	}
 	podStatus struct {
-		StartTime                  moment            `json:"startTime"`
+		StartTime                  instant           `json:"startTime"`
 		InitContainerStatuses      []containerStatus `json:"initContainerStatuses"`
 		ContainerStatuses          []containerStatus `json:"containerStatuses"`
 		EphemeralContainerStatuses []containerStatus `json:"ephemeralContainerStatuses"`
@@ -142,7 +125,7 @@ type (
 		Terminated containerRun `json:"terminated"`
 	}
 	containerRun struct {
-		StartedAt moment `json:"startedAt"`
+		StartedAt instant `json:"startedAt"`
 	}
 	nodeStatus struct {
 		Images []struct {
@@ -160,14 +143,14 @@ type (
 		Source         struct {
 			Host string `json:"host"`
 		} `json:"source"`
-		ReportingInstance string `json:"reportingInstance"`
-		FirstTimestamp    moment `json:"firstTimestamp"`
-		LastTimestamp     moment `json:"lastTimestamp"`
-		EventTime         moment `json:"eventTime"`
-		DeprecatedFirst   moment `json:"deprecatedFirstTimestamp"`
-		DeprecatedLast    moment `json:"deprecatedLastTimestamp"`
+		ReportingInstance string  `json:"reportingInstance"`
+		FirstTimestamp    instant `json:"firstTimestamp"`
+		LastTimestamp     instant `json:"lastTimestamp"`
+		EventTime         instant `json:"eventTime"`
+		DeprecatedFirst   instant `json:"deprecatedFirstTimestamp"`
+		DeprecatedLast    instant `json:"deprecatedLastTimestamp"`
 		Series            struct {
-			LastObservedTime moment `json:"lastObservedTime"`
+			LastObservedTime instant `json:"lastObservedTime"`
 		} `json:"series"`
 	}
 	kubeTarget struct {
@@ -181,7 +164,7 @@ type (
 var errNoObject = errors.New("this is no object of Kubernetes")
 
 // kubernetesItem reads an object of `kubectl get -o json`.
-func (l *listing) kubernetesItem(item jsonItem) {
+func (l *listing) kubernetesItem(item listedItem) {
 	if item.err != nil {
 		l.complain(item.line, item.err)
 		return
@@ -272,7 +255,7 @@ func (l *listing) podContainer(e Event, c *podTemplate, s *containerStatus, made
 	if ref, ok := l.reference(e.Place.Line, c.Image); ok {
 		e.Ref = ref
 	}
-	e.Text = Cut(excerpt("", c.Image, s.ImageID))
+	e.Text = Cut(inShort("", c.Image, s.ImageID))
 	e.Place.Store = runtimeStore(s.ContainerID)
 	digest, id := runtimeImage(s.ImageID)
 	if e.ImageID = id; id == "" {
@@ -358,7 +341,7 @@ func (s *podSpec) reaches(c *podTemplate, namespace string) []Credential {
 	}
 	for _, e := range c.Env {
 		if ref := e.ValueFrom.SecretKeyRef; ref != nil {
-			add("secret", ref.Name+"/"+ref.Key)
+			add("secret", ref.Name)
 		} else if e.Value != "" && secretName(e.Name) {
 			add("variable", e.Name)
 		}
@@ -423,12 +406,14 @@ func (v *podVolume) reaches(add func(kind, name string)) (token bool) {
 	return token
 }
 
-// sortCredentials sorts r and drops what is in it twice.
+// sortCredentials sorts r, drops what is in it twice, and bounds it.
 func sortCredentials(r []Credential) []Credential {
+	r = slices.DeleteFunc(r, func(c Credential) bool { return len(c.Name) > maxCredentialName })
 	slices.SortFunc(r, func(a, b Credential) int {
 		return strings.Compare(a.Kind+"\x00"+a.Name+"\x00"+a.Where, b.Kind+"\x00"+b.Name+"\x00"+b.Where)
 	})
-	return slices.Compact(r)
+	r = slices.Compact(r)
+	return r[:min(len(r), maxCredentials)]
 }
 
 // secretWords are in the names of variables that hold credentials, or
@@ -492,7 +477,7 @@ func pulledImage(message string) (name string, pulled bool) {
 	return name, pulled
 }
 
-func (l *listing) kubeEvent(item jsonItem) error {
+func (l *listing) kubeEvent(item listedItem) error {
 	var k kubeEvent
 	if err := json.Unmarshal(item.raw, &k); err != nil {
 		return err
@@ -533,7 +518,7 @@ func (l *listing) kubeEvent(item jsonItem) error {
 // those between, which nobody keeps. A time that is not known is zero.
 func (k *kubeEvent) times() []time.Time {
 	var times []time.Time
-	for _, m := range []moment{k.FirstTimestamp, k.DeprecatedFirst, k.EventTime, k.LastTimestamp, k.DeprecatedLast, k.Series.LastObservedTime} {
+	for _, m := range []instant{k.FirstTimestamp, k.DeprecatedFirst, k.EventTime, k.LastTimestamp, k.DeprecatedLast, k.Series.LastObservedTime} {
 		if !m.IsZero() {
 			times = append(times, m.Time)
 		}
@@ -570,7 +555,7 @@ func (l *listing) workload(line int, o *kubeObject) error {
 		pods = spec.JobTemplate.Spec.Template.Spec
 	}
 	if pods == nil {
-		l.count("objects without pods")
+		l.count("other objects")
 		return nil
 	}
 	l.count("workloads")
