@@ -35,7 +35,7 @@ var mayImport = map[string][]string{
 	"config":         {"image", "rules"},
 	"exposure":       {"source", "image", "advisories", "parsers", "rewrite", "rules", "report", "registry", "cache", "digests", "resolve", "config", "lint"},
 	"lint":           {"source", "image", "advisories", "parsers", "rewrite", "rules"},
-	"cmd/digestlint": {"source", "image", "advisories", "parsers", "rewrite", "rules", "report", "registry", "cache", "digests", "resolve", "lint", "config"},
+	"cmd/digestlint": {"source", "image", "advisories", "parsers", "rewrite", "rules", "report", "registry", "cache", "digests", "resolve", "lint", "config", "exposure"},
 }
 
 // doors are the only packages that may import a library: whatever it does

@@ -68,6 +68,9 @@ var current atomic.Pointer[Set]
 // of a program.
 func Use(s *Set) { current.Store(s) }
 
+// Current is the advisories in use.
+func Current() *Set { return load() }
+
 func load() *Set {
 	if s := current.Load(); s != nil {
 		return s

@@ -105,6 +105,6 @@ them in place without touching another byte.`,
 	root.SetErr(a.stderr)
 	root.PersistentFlags().BoolVarP(&a.verbose, "verbose", "v", false, "also list the files that were not recognised")
 	root.PersistentFlags().StringVar(&a.color, "color", "auto", "colour the output: auto, always or never")
-	root.AddCommand(a.check(), a.refs(), a.pin(), a.resolve(), a.explain(), a.rules(), a.advisories(), a.version())
+	root.AddCommand(a.check(), a.refs(), a.pin(), a.resolve(), a.explain(), a.exposure(), a.rules(), a.advisories(), a.version())
 	return root
 }
