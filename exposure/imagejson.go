@@ -2,8 +2,10 @@ package exposure
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -118,20 +120,21 @@ func (l *listing) imageItem(item listedItem) {
 		return
 	}
 	var o jsonObject
-	if err := json.Unmarshal(item.raw, &o); err != nil {
+	if err := unmarshal(item.raw, &o); err != nil {
 		l.complain(item.line, err)
 		return
 	}
-	if o.has("status", "info") || o.has("status") && !o.has("kind") { // crictl's inspect and inspecti
+	kubernetes := o.has("kind") || item.list == "items"
+	if o.has("status") && !kubernetes { // crictl's inspect and inspecti
 		item.raw, o = o["status"], nil
-		if err := json.Unmarshal(item.raw, &o); err != nil {
+		if err := unmarshal(item.raw, &o); err != nil {
 			l.complain(item.line, err)
 			return
 		}
 	}
 	var err error
 	switch {
-	case o.has("kind") || item.list == "items":
+	case kubernetes:
 		l.kubernetesItem(item)
 	case o.has("imageRef"):
 		err = decodeItem(item, l.criContainer)
@@ -160,7 +163,7 @@ func (l *listing) imageItem(item listedItem) {
 // decodeItem hands the object to read, with its text.
 func decodeItem[T any](item listedItem, read func(line int, text string, v *T)) error {
 	v := new(T)
-	if err := json.Unmarshal(item.raw, v); err != nil {
+	if err := unmarshal(item.raw, v); err != nil {
 		return err
 	}
 	text := ""
@@ -169,6 +172,15 @@ func decodeItem[T any](item listedItem, read func(line int, text string, v *T)) 
 	}
 	read(item.line, text, v)
 	return nil
+}
+
+// unmarshal is json.Unmarshal with errors for people who don't know Go.
+func unmarshal(raw []byte, v any) error {
+	err := json.Unmarshal(raw, v)
+	if wrong := (*json.UnmarshalTypeError)(nil); errors.As(err, &wrong) {
+		return fmt.Errorf("%s is not expected to be a JSON %s", cmp.Or(wrong.Field, "it"), wrong.Value)
+	}
+	return err
 }
 
 // inShort is text, or what matters of an object that is too long for one or is

@@ -1,6 +1,7 @@
 package exposure
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -170,7 +171,7 @@ func (l *listing) kubernetesItem(item listedItem) {
 		return
 	}
 	var o kubeObject
-	if err := json.Unmarshal(item.raw, &o); err != nil {
+	if err := unmarshal(item.raw, &o); err != nil {
 		l.complain(item.line, err)
 		return
 	}
@@ -191,7 +192,11 @@ func (l *listing) kubernetesItem(item listedItem) {
 	default:
 		err = l.workload(item.line, &o)
 	}
-	if err != nil {
+	switch {
+	case err == nil:
+	case o.Kind == "":
+		l.complain(item.line, err)
+	default:
 		name := strings.Trim(o.Metadata.Namespace+"/"+o.Metadata.Name, "/")
 		l.complain(item.line, fmt.Errorf("%s %q: %w", o.Kind, Cut(name), err))
 	}
@@ -240,12 +245,12 @@ func (l *listing) pod(line int, o *kubeObject) error {
 	return nil
 }
 
-// unmarshalMember is json.Unmarshal of a member that may be missing.
+// unmarshalMember is unmarshal of a member that may be missing.
 func unmarshalMember(raw json.RawMessage, v any) error {
 	if len(raw) == 0 {
 		return nil
 	}
-	return json.Unmarshal(raw, v)
+	return unmarshal(raw, v)
 }
 
 // podContainer reports the run of a container, and the one before. One that
@@ -266,25 +271,25 @@ func (l *listing) podContainer(e Event, c *podTemplate, s *containerStatus, made
 	}
 	always := c.ImagePullPolicy == "Always"
 
+	started, before := s.State.started(), s.LastState.started()
 	last := e
-	started := s.State.started()
-	before := s.LastState.started()
 	switch {
 	case !started.IsZero():
 		startedAt(&e, started, always)
-		l.event(e)
-	case s.ImageID != "" || !before.IsZero():
+	case !before.IsZero(): // it waits to be started again
+		startedAt(&e, before, always)
+		before = time.Time{}
+	case s.ImageID != "":
 		startedAt(&e, made, always)
-		l.event(e)
 	default:
 		e.Kind, e.From = Named, made
-		l.event(e)
 	}
+	l.event(e)
 	if before.IsZero() {
 		return
 	}
 	if always && !last.Ref.Pinned() { // it may have been another image
-		last.Digests, last.ImageID = nil, ""
+		last.Digests, last.ImageID, last.Text = nil, "", Cut(c.Image)
 		if s.RestartCount > 1 {
 			l.note("containers that pull at each start were restarted more than once; Kubernetes tells of the last two runs alone")
 		}
@@ -332,7 +337,7 @@ const (
 
 // reaches is what the container c could read, by name.
 func (s *podSpec) reaches(c *podTemplate, namespace string) []Credential {
-	where := "namespace " + namespace
+	where := "namespace " + cmp.Or(namespace, "of the workload")
 	var r []Credential
 	add := func(kind, name string) {
 		if name != "" {
@@ -479,7 +484,7 @@ func pulledImage(message string) (name string, pulled bool) {
 
 func (l *listing) kubeEvent(item listedItem) error {
 	var k kubeEvent
-	if err := json.Unmarshal(item.raw, &k); err != nil {
+	if err := unmarshal(item.raw, &k); err != nil {
 		return err
 	}
 	l.count("events")
@@ -498,7 +503,7 @@ func (l *listing) kubeEvent(item listedItem) error {
 	if node == "" {
 		node = k.ReportingInstance
 	}
-	e := Event{Kind: Running, Ref: ref, Text: Cut(message)}
+	e := Event{Kind: Present, Ref: ref, Text: Cut(message)}
 	if pulled {
 		e.Kind = Pulled
 	}
