@@ -144,6 +144,9 @@ func TestJudgeTags(t *testing.T) {
 		{Running, "acme/app:moved", "09:00", "", Possible},
 		{Running, "acme/app:moved", "13:00", "", Clear},
 		{Present, "acme/app:moved", "", "", Possible},
+		{Present, "acme/app:moved", "", "11:30", Possible}, // seen then, pulled before
+		{Present, "acme/app:moved", "", "09:30", Clear},
+		{Present, "acme/app:moved", "11:30", "11:30", Likely},
 		{Present, "acme/app:created", "", "", Likely},
 		{Named, "acme/app:moved", "09:00", "", Possible},
 		{Named, "acme/app:moved", "09:00", "09:30", Clear},

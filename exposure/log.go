@@ -52,6 +52,7 @@ type logReader struct {
 	rec   *Recorder
 	event func(Event) // of rec, unless a test looks at them
 	names *logNames
+	size  int // bytes of a log to look at in one go
 
 	mu    sync.Mutex
 	total logTotal
@@ -69,7 +70,7 @@ type logTotal struct {
 }
 
 func newLogReader(name string, rec *Recorder) *logReader {
-	return &logReader{name: name, rec: rec, event: rec.Event, names: newLogNames(rec.Set()), seen: map[string]bool{}}
+	return &logReader{name: name, rec: rec, event: rec.Event, names: newLogNames(rec.Set()), size: logChunk, seen: map[string]bool{}}
 }
 
 // logEntry is a log, or an archive, within what the user named.

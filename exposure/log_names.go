@@ -34,8 +34,10 @@ type logName struct {
 func newLogNames(set *advisories.Set) *logNames {
 	var names []logName
 	add := func(canonical string) {
-		if n := logNameOf(canonical); len(n.text) > 1 && !slices.ContainsFunc(names, func(o logName) bool { return bytes.Equal(o.text, n.text) }) {
-			names = append(names, n)
+		for _, n := range logNamesOf(canonical) {
+			if !slices.ContainsFunc(names, func(o logName) bool { return bytes.Equal(o.text, n.text) }) {
+				names = append(names, n)
+			}
 		}
 	}
 	for _, m := range stepMarks {
@@ -69,37 +71,41 @@ func newLogNames(set *advisories.Set) *logNames {
 	return f
 }
 
-// logNameOf is the part of a canonical repository or pattern that every way to
-// write it has.
-func logNameOf(canonical string) logName {
+// logNamesOf are the parts of a canonical repository or pattern that every way
+// to write it has.
+func logNamesOf(canonical string) []logName {
 	canonical, below := strings.CutSuffix(canonical, "*")
 	host, path, _ := strings.Cut(canonical, "/")
 	path = strings.TrimPrefix(path, "library/")
 	if path == "" || host != "docker.io" && !strings.Contains(path, "/") {
 		path = canonical
 	}
-	return logName{text: []byte(path), below: below, short: !strings.Contains(path, "/")}
+	if len(path) == 1 { // less than the two bytes that the search needs
+		return []logName{{text: []byte(path + ":"), below: true}, {text: []byte(path + "@"), below: true}}
+	}
+	return []logName{{text: []byte(path), below: below, short: !strings.Contains(path, "/")}}
 }
 
 // pair is the two bytes of text that end at the offset end, which is in them.
 func pair(text []byte, end int) uint16 { return uint16(text[end-1])<<8 | uint16(text[end]) }
 
-// next is the offset of the first name at or behind from, or -1.
-func (f *logNames) next(data []byte, from int) int {
-	for end := from + f.size - 1; end < len(data); {
-		if s := f.shift[pair(data, end)]; s > 0 {
-			end += int(s)
+// next is the first name that starts at or behind from; its end is zero where
+// there is none.
+func (f *logNames) next(data []byte, from int) (start, end int) {
+	for last := from + f.size - 1; last < len(data); { // byte of the window
+		if s := f.shift[pair(data, last)]; s > 0 {
+			last += int(s)
 			continue
 		}
-		start := end - f.size + 1
-		for _, n := range f.ends[pair(data, end)] {
+		start := last - f.size + 1
+		for _, n := range f.ends[pair(data, last)] {
 			if n.at(data, start) {
-				return start
+				return start, start + len(n.text)
 			}
 		}
-		end++
+		last++
 	}
-	return -1
+	return 0, 0
 }
 
 // at reports whether n stands at data[start:] as a name of its own.

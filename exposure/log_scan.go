@@ -57,7 +57,7 @@ type logScan struct {
 
 // run reads the log to its end.
 func (s *logScan) run(ctx context.Context, r io.Reader) (err error) {
-	s.buf = make([]byte, 0, logHistory+logChunk)
+	s.buf = make([]byte, 0, logHistory+s.size)
 	s.line = 1
 	s.pulls = logPulls{set: s.rec.Set(), emit: s.emit}
 	defer s.pulls.flush()
@@ -70,9 +70,7 @@ func (s *logScan) run(ctx context.Context, r io.Reader) (err error) {
 		}
 		upto := len(s.buf)
 		if !end {
-			if newline := bytes.LastIndexByte(s.buf[s.done:], '\n'); newline >= 0 {
-				upto = s.done + newline + 1
-			}
+			upto = s.whole()
 		}
 		s.chunk(upto)
 	}
@@ -82,14 +80,33 @@ func (s *logScan) run(ctx context.Context, r io.Reader) (err error) {
 	return fmt.Errorf("line %d: %w", s.line, err)
 }
 
+// whole is the end of the lines in memory that are whole, and whose next line is
+// so, too. A line that fills the memory is cut.
+func (s *logScan) whole() int {
+	if last := bytes.LastIndexByte(s.buf[s.done:], '\n'); last > 0 {
+		if n := bytes.LastIndexByte(s.buf[s.done:s.done+last], '\n'); n >= 0 {
+			return s.done + n + 1
+		}
+	}
+	return len(s.buf)
+}
+
+// maxIdle is how often a reader may give nothing before it is taken for broken.
+const maxIdle = 100
+
 // fill reads until buf is full or r ends.
 func (s *logScan) fill(r io.Reader) error {
-	for len(s.buf) < cap(s.buf) {
+	for idle := 0; len(s.buf) < cap(s.buf); {
 		n, err := r.Read(s.buf[len(s.buf):cap(s.buf)])
 		s.buf = s.buf[:len(s.buf)+n]
 		s.bytes += int64(n)
 		if err != nil {
 			return err
+		}
+		if idle++; n > 0 {
+			idle = 0
+		} else if idle > maxIdle {
+			return io.ErrNoProgress
 		}
 	}
 	return nil
@@ -100,23 +117,27 @@ func (s *logScan) chunk(upto int) {
 	// A name or a digest may begin in the history, where a line is cut.
 	from := s.done
 	if s.within {
-		from = max(0, s.done-image256)
+		from = max(0, s.done-maxHit)
 	}
 	s.hits = s.hits[:0]
 	for _, m := range s.rec.Set().Scan(s.buf[from:upto]) {
-		s.hits = append(s.hits, from+m.Span.End-1)
+		if from+m.Span.End > s.done {
+			s.hits = append(s.hits, from+m.Span.End-1)
+		}
 	}
 	listed := len(s.hits)
-	for at := s.names.next(s.buf[:upto], from); at >= 0; at = s.names.next(s.buf[:upto], at+1) {
-		s.hits = append(s.hits, at)
+	for start, end := s.names.next(s.buf[:upto], from); end > 0; start, end = s.names.next(s.buf[:upto], start+1) {
+		if end > s.done {
+			s.hits = append(s.hits, start)
+		}
 	}
 	if listed > 0 {
 		slices.Sort(s.hits)
 	}
 	line, counted, read := s.line, s.done, 0
 	for _, hit := range s.hits {
-		if hit < read || hit < s.done && !s.within {
-			continue
+		if hit < read {
+			continue // of a line that was read for another hit
 		}
 		if step, ok := stepAt(s.buf[hit:upto]); ok {
 			s.step = step
@@ -137,8 +158,8 @@ func (s *logScan) chunk(upto int) {
 	s.done, s.looked = upto-keep, s.looked-keep
 }
 
-// image256 is more than the bytes of any digest with its prefix.
-const image256 = 128
+// maxHit is more than the bytes of any digest or name.
+const maxHit = 512
 
 // segment is the part of a line around buf[hit]: the whole line, one of the
 // states of a progress bar that overwrites itself, or an excerpt of a line that
@@ -242,9 +263,18 @@ func (s *logScan) date(l *logLine) {
 
 // clockAt is the time of the last line before buf[at] that has one.
 func (s *logScan) clockAt(at int) time.Time {
-	for end := at; end > s.looked && end > 0; {
-		start := bytes.LastIndexByte(s.buf[:end-1], '\n') + 1
-		if t := s.timeOf(start, end-1); !t.IsZero() {
+	for end := min(at, len(s.buf)); end > s.looked; {
+		from := max(0, s.looked)
+		colon := bytes.LastIndexByte(s.buf[from:end], ':')
+		if colon < 0 {
+			break
+		}
+		end = from + colon
+		if !timeColon(s.buf, end) {
+			continue
+		}
+		start := bytes.LastIndexByte(s.buf[:end], '\n') + 1
+		if t := s.timeOf(start, at); !t.IsZero() {
 			s.clock = t
 			break
 		}
@@ -254,14 +284,44 @@ func (s *logScan) clockAt(at int) time.Time {
 	return s.clock
 }
 
-// timeOf is the time that the line buf[start:end] itself has.
-func (s *logScan) timeOf(start, end int) time.Time {
-	if !mayHaveTime(s.buf[start:min(end, start+maxHead)]) {
-		return time.Time{}
+// timeColon reports whether the colon data[at] may be one of a time: of
+// "12:35:01", or of the marks of GitLab's sections.
+func timeColon(data []byte, at int) bool {
+	if isClock(data, at-2) || isClock(data, at-5) {
+		return true
 	}
-	l := parseLogLine(s.buf[start:min(end, start+maxHead)])
-	if t := sectionTime(l.text); l.time.IsZero() && !t.IsZero() {
-		return t
+	return bytes.HasSuffix(data[:at], []byte("section_start")) || bytes.HasSuffix(data[:at], []byte("section_end"))
+}
+
+// isClock reports whether hours, minutes and seconds stand at data[at:].
+func isClock(data []byte, at int) bool {
+	if at < 0 || at+8 > len(data) {
+		return false
+	}
+	for i, c := range data[at : at+8] {
+		if i == 2 || i == 5 {
+			if c != ':' {
+				return false
+			}
+		} else if !isDigitByte(c) {
+			return false
+		}
+	}
+	return true
+}
+
+// timeOf is the time that the line which starts at buf[start] itself has. Behind
+// buf[upto] it is not read.
+func (s *logScan) timeOf(start, upto int) time.Time {
+	line := s.buf[start:min(upto, start+maxHead, len(s.buf))]
+	if end := bytes.IndexByte(line, '\n'); end >= 0 {
+		line = line[:end]
+	}
+	l := parseLogLine(line)
+	if l.time.IsZero() {
+		if t := sectionTime(l.text); !t.IsZero() {
+			return t
+		}
 	}
 	s.date(&l)
 	return l.time
@@ -269,21 +329,6 @@ func (s *logScan) timeOf(start, end int) time.Time {
 
 // maxHead is how many bytes of a line its time is looked for in.
 const maxHead = 512
-
-// mayHaveTime reports whether the begin of a line may hold a time: hours, minutes
-// and seconds, or ten digits of seconds.
-func mayHaveTime(line []byte) bool {
-	for at := 0; ; {
-		colon := bytes.IndexByte(line[at:], ':')
-		if colon < 0 {
-			break
-		}
-		if at += colon + 1; at+5 < len(line) && line[at+2] == ':' && isDigitByte(line[at]) && isDigitByte(line[at+3]) {
-			return true
-		}
-	}
-	return bytes.HasPrefix(line, []byte("section_")) || len(line) > 10 && isDigitByte(line[0]) && isDigitByte(line[9])
-}
 
 // sectionTime is the time at which a section of a job of GitLab starts or ends:
 // "section_start:1560896352:prepare_executor"
@@ -302,19 +347,16 @@ func sectionTime(text string) time.Time {
 
 // tell notes the time that buf[done:upto] covers.
 func (s *logScan) tell(upto int) {
-	for start := s.done; s.line == 1 && s.first.IsZero() && start < upto; {
-		end := upto
-		if n := bytes.IndexByte(s.buf[start:upto], '\n'); n >= 0 {
-			end = start + n
+	for at := s.done; s.line == 1 && s.first.IsZero(); at++ {
+		colon := bytes.IndexByte(s.buf[at:upto], ':')
+		if colon < 0 {
+			break
 		}
-		s.first = s.timeOf(start, end)
-		start = end + 1
+		if at += colon; timeColon(s.buf[:upto], at) {
+			s.first = s.timeOf(bytes.LastIndexByte(s.buf[:at], '\n')+1, upto)
+		}
 	}
-	end := upto
-	if end > 0 && s.buf[end-1] != '\n' {
-		end++ // the last line has no end
-	}
-	t := s.clockAt(end)
+	t := s.clockAt(upto)
 	if t.After(s.last) {
 		s.last = t
 	}
