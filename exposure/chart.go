@@ -89,7 +89,7 @@ func newChart(in *Incident) *chart {
 		} else {
 			dots = eventDots(in, l.kind, s)
 		}
-		c.lane(l.name, bars, dots)
+		c.lane(l.name+s.beyond(in, l.kind), bars, dots)
 	}
 	c.AxisY = c.Height
 	c.Height += 34
@@ -198,45 +198,81 @@ func moment(t *Trace) time.Time {
 // scale maps time to the width of a chart.
 type scale struct{ from, until time.Time }
 
-// newScale is a scale that has all windows and all moments in it, with a margin.
-// What a file named for years is cut at its ends, unless there is nothing else.
+// newScale is a scale around the windows, wide enough for the moments that are
+// not too far from them. Without windows it is as wide as all that is known.
 func newScale(in *Incident) (scale, bool) {
-	var times []time.Time
-	add := func(all ...time.Time) {
-		for _, t := range all {
-			if !t.IsZero() {
-				times = append(times, t)
-			}
-		}
-	}
+	var windows, moments, named []time.Time
 	for _, p := range in.Periods {
-		add(p.Window.Start, p.Window.End)
+		windows = append(windows, p.Window.Start, p.Window.End)
 	}
 	for _, t := range in.Traces {
-		if t.Kind != Named {
-			add(moment(t))
+		switch t.Kind {
+		case Named:
+			named = append(named, t.From, t.Until)
+		case Cached:
+			// That is when somebody asked, long after.
+		default:
+			moments = append(moments, moment(t))
 		}
 	}
-	if len(times) == 0 {
-		for _, t := range in.Traces {
-			add(t.From, t.Until)
+	s, ok := extent(windows)
+	if !ok {
+		if s, ok = extent(moments); !ok {
+			s, ok = extent(named)
 		}
-	}
-	if len(times) == 0 {
-		return scale{}, false
-	}
-	s := scale{slices.MinFunc(times, time.Time.Compare), slices.MaxFunc(times, time.Time.Compare)}
-	// A file that named it only before or after gets its end into the picture.
-	for _, t := range in.Traces {
-		if t.Kind == Named && !t.From.IsZero() && t.From.After(s.until) {
-			s.until = t.From
-		}
-		if t.Kind == Named && !t.Until.IsZero() && t.Until.Before(s.from) {
-			s.from = t.Until
-		}
+	} else if wide, some := extent(append(moments, s.from, s.until)); some {
+		far := max(farther*s.until.Sub(s.from), 12*time.Hour)
+		s = scale{later(wide.from, s.from.Add(-far)), earlier(wide.until, s.until.Add(far))}
 	}
 	margin := max(s.until.Sub(s.from)/12, 30*time.Minute)
-	return scale{s.from.Add(-margin), s.until.Add(margin)}, true
+	return scale{s.from.Add(-margin), s.until.Add(margin)}, ok
+}
+
+// farther is how many times the length of the windows a moment may be away from
+// them before it is drawn at the edge: else nothing could be seen of them.
+const farther = 3
+
+// extent is the scale from the first to the last of all times that are known.
+func extent(all []time.Time) (scale, bool) {
+	all = slices.DeleteFunc(slices.Clone(all), time.Time.IsZero)
+	if len(all) == 0 {
+		return scale{}, false
+	}
+	return scale{slices.MinFunc(all, time.Time.Compare), slices.MaxFunc(all, time.Time.Compare)}, true
+}
+
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.After(b) {
+		return b
+	}
+	return a
+}
+
+// beyond says that events of a kind are drawn at an edge.
+func (s scale) beyond(in *Incident, kind Kind) string {
+	var before, after bool
+	for _, t := range in.Traces {
+		if at := moment(t); t.Kind == kind && kind != Named && !at.IsZero() {
+			before = before || at.Before(s.from)
+			after = after || at.After(s.until)
+		}
+	}
+	switch {
+	case before && after:
+		return " (at the edges: before and after this time)"
+	case before:
+		return " (at the left edge: before)"
+	case after:
+		return " (at the right edge: later)"
+	}
+	return ""
 }
 
 // at is where t is, within the chart.

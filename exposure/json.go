@@ -20,7 +20,7 @@ func (p *Plan) JSON(w io.Writer) error {
 		Made:      jsonTime(p.Report.Made),
 		Verdict:   p.Verdict().String(),
 		Headline:  p.Headline(),
-		Complete:  len(p.Report.Errors) == 0,
+		Complete:  p.Complete(),
 		Counts:    jsonCounts{count[Confirmed], count[Likely], count[Possible]},
 		Incidents: jsonAll(p.Incidents, jsonIncidentOf),
 		Traces:    make([]jsonTrace, len(p.Report.Traces)),
@@ -50,7 +50,8 @@ type jsonPlan struct {
 	Made     string `json:"made"`
 	Verdict  string `json:"verdict"` // "clear", "possible", "likely", "confirmed"
 	Headline string `json:"headline"`
-	// Complete is false where evidence could not be read: Errors says which.
+	// Complete is false where evidence could not be read (Errors says which)
+	// and where there was none: "clear" means nothing then.
 	Complete    bool           `json:"complete"`
 	Counts      jsonCounts     `json:"counts"`
 	Incidents   []jsonIncident `json:"incidents"`

@@ -9,7 +9,7 @@ import (
 
 // markdownLimits keep a ticket below the 65,536 characters that GitHub takes,
 // where names have a usual length.
-var markdownLimits = limits{groups: 25, places: 75, moments: 40, on: 20, commands: 10, sources: 40, notes: 10, errors: 30}
+var markdownLimits = limits{groups: 25, places: 75, moments: 40, items: 12, on: 20, commands: 10, sources: 40, notes: 10, errors: 30}
 
 // Markdown writes p as a ticket to paste, in the syntax of
 // https://github.github.com/gfm/. The errors are those of w.
@@ -33,6 +33,7 @@ func (p *Plan) Markdown(w io.Writer) error {
 	for _, s := range v.Steps {
 		fmt.Fprintf(m, "\n### %d. %s\n\n", s.Number, prose(s.Title))
 		m.items(s.Items)
+		m.more(s.More)
 	}
 	if len(v.Searches) > 0 {
 		fmt.Fprint(m, "\n## What to search for\n\n")
@@ -112,7 +113,10 @@ func (m *markdown) groups(v *view) {
 }
 
 func (m *markdown) items(items []itemView) {
-	for _, i := range items {
+	for n, i := range items {
+		if n > 0 {
+			fmt.Fprintln(m)
+		}
 		fmt.Fprintf(m, "- [ ] %s\n", mixed(i.Do))
 		for _, on := range i.On.All {
 			fmt.Fprintf(m, "  - %s\n", code(on))
@@ -127,7 +131,6 @@ func (m *markdown) items(items []itemView) {
 		if i.More != "" {
 			fmt.Fprintf(m, "\n  %s\n", i.More)
 		}
-		fmt.Fprintln(m)
 	}
 }
 
@@ -137,8 +140,8 @@ func (m *markdown) commands(all []commandView) {
 	for _, c := range all {
 		fmt.Fprintf(m, "\n  %s:\n", prose(c.What))
 		if c.Line != "" {
-			fence := strings.Repeat("`", max(longestRun(c.Line)+1, 3))
-			fmt.Fprintf(m, "\n  %ssh\n  %s\n  %s\n", fence, c.Line, fence)
+			// Nothing on the line of a command ends a block.
+			fmt.Fprintf(m, "\n  ```\n  %s\n  ```\n", c.Line)
 		}
 		if c.Note != "" {
 			fmt.Fprintf(m, "\n  %s\n", mixed(phrases(c.Note)))

@@ -128,11 +128,23 @@ func NewPlan(r *Report, set *advisories.Set) *Plan {
 // Verdict is the worst of the traces.
 func (p *Plan) Verdict() Verdict { return p.Report.Verdict() }
 
+// Complete reports whether all evidence could be read, and there was some.
+func (p *Plan) Complete() bool { return len(p.Report.Errors) == 0 && len(p.Report.Sources) > 0 }
+
+// word is the verdict for people, who would take "clear" for an answer where
+// evidence is missing.
+func (p *Plan) word() string {
+	if p.Verdict() == Clear && !p.Complete() {
+		return "incomplete"
+	}
+	return p.Verdict().String()
+}
+
 // Headline is the verdict in a sentence without a full stop.
 func (p *Plan) Headline() string {
 	errs := ""
 	if n := len(p.Report.Errors); n > 0 {
-		errs = "; incomplete: " + plural(n, "thing") + " could not be read"
+		errs = "; " + plural(n, "piece") + " of evidence could not be read"
 	}
 	switch p.Verdict() {
 	case Confirmed:

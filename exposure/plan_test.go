@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/digestlint/digestlint/advisories"
-	"github.com/digestlint/digestlint/image"
 )
 
 // The digests of the invented incident of these tests.
@@ -206,7 +205,7 @@ func usual(t *testing.T) func(*Recorder) {
 }
 
 // evil is what a stranger may have written into evidence.
-const evil = "</code><script>alert(1)</script><img src=x onerror=alert(1)> `$(id)`|x| @all [a](http://evil.example) \x1b[31m\u202e\x00\n# x"
+const evil = "</code><script>alert(1)</script><img src=x onerror=alert(1)> ``` `$(id)`` |x| @all [a](http://evil.example) \x1b[31m\u202e\x00\n# x"
 
 // hostile is evidence by an attacker.
 func hostile(t *testing.T) func(*Recorder) {
@@ -217,8 +216,9 @@ func hostile(t *testing.T) func(*Recorder) {
 				Kind: kind, Evidence: "-" + evil, Place: place, From: at(t, "11:00"), Until: at(t, "11:00"), Ref: ref(t, "acme/scan:latest"), Digests: []string{badIndex},
 				Text: Cut(evil), Reaches: []Credential{{Kind: evil, Name: evil, Where: evil}},
 			})
-			place.Pod = ""
 		}
+		place.Pod = "" // so that it is a container of an engine
+		rec.Event(Event{Kind: Running, Evidence: evil, Place: place, Digests: []string{badIndex}})
 		place.Gone = ""
 		rec.Event(Event{Kind: Named, Evidence: evil, Place: place, Ref: ref(t, "acme/scan:v2.2"), Text: evil})
 		rec.Source(Source{Kind: "log", Name: evil, Items: 1, Unit: evil, Notes: []string{evil}})
@@ -267,9 +267,9 @@ func TestPlanVerdict(t *testing.T) {
 		tally    string
 		steps    string
 	}{
-		"usual":    {Confirmed, "a malicious image was pulled, runs or is stored; incomplete: 1 thing could not be read", "5 confirmed, 2 likely, 5 possible, of 2 incidents", "contain rotate re-pull pin purge prevent"},
-		"clear":    {Clear, "nothing was found in what was looked at", "", "prevent"},
-		"errors":   {Clear, "nothing was looked at; incomplete: 1 thing could not be read", "", "prevent"},
+		"usual":    {Confirmed, "a malicious image was pulled, runs or is stored; 1 piece of evidence could not be read", "5 confirmed, 2 likely, 5 possible, of 2 incidents", "contain rotate re-pull pin purge prevent"},
+		"clear":    {Clear, "nothing was found in what was looked at", "", ""},
+		"errors":   {Clear, "nothing was looked at; 1 piece of evidence could not be read", "", ""},
 		"possible": {Possible, "a compromised image was named or used; nothing proves that a malicious one was pulled", "1 possible, of 1 incident", "contain rotate re-pull pin prevent"},
 	} {
 		p := plans(t)[name]
@@ -281,9 +281,4 @@ func TestPlanVerdict(t *testing.T) {
 			t.Errorf("%s: got %v, %q, %q, %s", name, p.Verdict(), p.Headline(), p.Tally(), got)
 		}
 	}
-}
-
-// ref2 is a reference that needs no test to be made.
-func ref2(repository, tag string) image.Reference {
-	return image.Reference{Repository: repository, Tag: tag}
 }

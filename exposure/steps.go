@@ -257,12 +257,13 @@ func purge(p *Plan) []Item {
 	type store struct {
 		sure bool
 		kind Kind
+		name string
 	}
 	var order distinct[store]
 	on := map[store]*distinct[string]{}
 	commands := map[store]*distinct[Command]{}
 	for t := range p.traces(func(t *Trace) bool { return t.Kind != Named }) {
-		s := store{t.Verdict >= Likely, t.Kind}
+		s := store{t.Verdict >= Likely, t.Kind, t.Place.Store}
 		found := PurgeCommands(t)
 		if len(found) == 0 {
 			continue
@@ -286,7 +287,7 @@ func purge(p *Plan) []Item {
 	for _, s := range order.all {
 		i := Item{Do: emptying[s.kind], On: on[s].all, Commands: commands[s].all}
 		if !s.sure {
-			i.Do = "If it turns out to be malicious: " + i.Do
+			i.Do = "If it turns out to be malicious, then: " + i.Do
 		}
 		items = append(items, i)
 	}
@@ -303,14 +304,16 @@ func purge(p *Plan) []Item {
 var emptying = map[Kind]string{
 	Pulled:  "Remove it from the hosts that ran these jobs, unless they are thrown away",
 	Present: "Remove it from these image stores",
-	Running: "Remove it from the nodes that ran these",
+	Running: "Remove it from where these ran",
 	Cached:  "Delete it from these registries and caches",
 }
 
-// prevent is the sixth step, the only one that has a word for those who were not
-// hit.
+// prevent is the sixth step.
 func prevent(p *Plan) []Item {
-	items := []Item{{
+	if len(p.Incidents) == 0 {
+		return nil
+	}
+	return []Item{{
 		Do:   "Allow reviewed digests only",
 		Note: "With `approved: digests.yaml` in .digestlint.yaml, the rule unapproved-digest reports every other one, offline.",
 		Commands: []Command{
@@ -318,7 +321,7 @@ func prevent(p *Plan) []Item {
 		},
 	}, {
 		Do:   "Check every change before it lands: in CI, and as a pre-commit hook",
-		Note: "A reference without a digest, or with a malicious one, fails the check. The hook is `digestlint` of this repository's .pre-commit-hooks.yaml.",
+		Note: "A reference without a digest, or with a malicious one, fails the check. The hook is `digestlint` of github.com/digestlint/digestlint.",
 		Commands: []Command{
 			{What: "in CI", Line: "digestlint check"},
 		},
@@ -336,11 +339,7 @@ func prevent(p *Plan) []Item {
 			{What: "Sigstore", Line: "cosign verify --certificate-identity=IDENTITY --certificate-oidc-issuer=ISSUER NAME@DIGEST"},
 			{What: "Notary Project", Line: "notation verify NAME@DIGEST"},
 		},
+	}, {
+		Do: "Leave less within reach: secrets for the one step that needs them, tokens that live for minutes, no network but to named hosts for jobs that scan or build",
 	}}
-	if p.Verdict() > Clear {
-		items = append(items, Item{
-			Do: "Leave less within reach: secrets for the one step that needs them, tokens that live for minutes, no network but to named hosts for jobs that scan or build",
-		})
-	}
-	return items
 }

@@ -19,11 +19,11 @@ const (
 )
 
 var verdictColors = map[string]string{
-	Clear.String(): green, Possible.String(): cyan, Likely.String(): yellow, Confirmed.String(): red,
+	"incomplete": yellow, Clear.String(): green, Possible.String(): cyan, Likely.String(): yellow, Confirmed.String(): red,
 }
 
 // textLimits are for a screen or a few.
-var textLimits = limits{groups: 20, places: 60, moments: 0, on: 5, commands: 6, sources: 30, notes: 10, errors: 20}
+var textLimits = limits{groups: 20, places: 60, moments: 0, items: 12, on: 5, commands: 6, sources: 30, notes: 10, errors: 20}
 
 // Text writes p for a terminal: the verdict, what it rests on, what to do. The
 // errors are those of w.
@@ -73,12 +73,13 @@ func (t *terminal) verdict(v *view) {
 	t.line("", v.Tally)
 }
 
-// last repeats the verdict where a screen still has it.
+// last repeats the verdict below a long plan, where a screen still has it.
 func (t *terminal) last(v *view) {
-	fmt.Fprintln(t)
-	if len(v.Steps) > 0 {
-		t.line("", t.paint(bold, "hint:"), "`-o html=plan.html` and `-o markdown=plan.md` have the plan in full, to share and to tick off")
+	if len(v.Incidents) == 0 {
+		return
 	}
+	fmt.Fprintln(t)
+	t.line("", t.paint(bold, "hint:"), "`-o html=plan.html` and `-o markdown=plan.md` write the plan to share and to tick off, `-o json=plan.json` all of it")
 	t.verdict(v)
 }
 
@@ -120,6 +121,7 @@ func (t *terminal) steps(v *view) {
 	for _, s := range v.Steps {
 		t.line("", t.paint(bold, fmt.Sprintf("%d %s:", s.Number, s.Name)), s.Title)
 		t.items(s.Items)
+		t.line("  ", s.More)
 	}
 	if len(v.Searches) > 0 {
 		t.heading("what to search for")

@@ -48,15 +48,16 @@ type linkView struct{ Class, URL string }
 type groupView struct {
 	Verdict, Image, ID, Why, Count string
 	Places                         []placeView
+	Texts                          bool // some place has one
 	More                           string
 }
 
 type placeView struct{ File, Details, When, Text string }
 
 type stepView struct {
-	Number      int
-	Name, Title string
-	Items       []itemView
+	Number            int
+	Name, Title, More string
+	Items             []itemView
 }
 
 type itemView struct {
@@ -83,6 +84,7 @@ type phrase struct {
 type limits struct {
 	groups, places int // of all groups together; each shows some
 	moments        int
+	items          int // of a step
 	on, commands   int // of an item
 	sources, notes int
 	errors         int
@@ -91,7 +93,7 @@ type limits struct {
 // newView is p within limits.
 func newView(p *Plan, l limits) *view {
 	v := &view{
-		Verdict: p.Verdict().String(), Headline: report.Visible(p.Headline()), Tally: p.Tally(), Made: shownTime(p.Report.Made),
+		Verdict: p.word(), Headline: report.Visible(p.Headline()), Tally: p.Tally(), Made: shownTime(p.Report.Made),
 		Errors: cut(errorTexts(p.Report.Errors), l.errors),
 	}
 	for _, in := range p.Incidents {
@@ -99,7 +101,7 @@ func newView(p *Plan, l limits) *view {
 	}
 	v.groups(p, l)
 	for _, s := range p.Steps {
-		v.Steps = append(v.Steps, stepView{s.Number, s.Name, s.Title, viewItems(s.Items, l)})
+		v.Steps = append(v.Steps, stepView{s.Number, s.Name, s.Title, more(len(s.Items), l.items), viewItems(s.Items, l)})
 	}
 	v.Searches = viewItems(p.Searches, l)
 	sources := p.Report.Sources
@@ -186,6 +188,7 @@ func (v *view) groups(p *Plan, l limits) {
 			g.Places = append(g.Places, placeView{
 				report.Visible(t.file()), report.Visible(strings.Join(t.details(), ", ")), t.When(), report.Visible(t.Text),
 			})
+			g.Texts = g.Texts || t.Text != ""
 		}
 		v.Groups = append(v.Groups, g)
 	}
@@ -193,7 +196,7 @@ func (v *view) groups(p *Plan, l limits) {
 
 func viewItems(items []Item, l limits) []itemView {
 	var all []itemView
-	for _, i := range items {
+	for _, i := range items[:min(len(items), l.items)] {
 		v := itemView{Do: phrases(i.Do), Note: phrases(i.Note), On: cut(i.On, l.on), More: more(len(i.Commands), l.commands)}
 		for _, c := range i.Commands[:min(len(i.Commands), l.commands)] {
 			v.Commands = append(v.Commands, commandView{report.Visible(c.What), report.Visible(c.Line), report.Visible(c.Note)})

@@ -18,8 +18,11 @@ func (t *Trace) file() string {
 	if name == "-" {
 		name = "standard input"
 	}
-	if t.Place.Path != "" && t.Place.Path != t.Evidence {
-		name = strings.TrimSuffix(name, "/") + "/" + t.Place.Path
+	switch path := t.Place.Path; {
+	case name == "." && path != "":
+		name = path
+	case path != "" && path != name:
+		name = strings.TrimSuffix(name, "/") + "/" + path
 	}
 	if t.Place.Line > 0 {
 		name += ":" + itoa(t.Place.Line)
@@ -36,7 +39,9 @@ func (t *Trace) details() []string {
 			all = append(all, what+name)
 		}
 	}
-	add("branch ", p.Branch)
+	if p.Branch != "HEAD" { // which is no branch
+		add("branch ", p.Branch)
+	}
 	add("commit ", shortCommit(p.Commit))
 	add("until commit ", shortCommit(p.Gone))
 	add("job ", p.Job)
