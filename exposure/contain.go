@@ -46,7 +46,7 @@ func contain(p *Plan) []Item {
 		Do: "Start nothing from the images stored here",
 	}, func(t *Trace) bool { return t.Kind == Present && t.Verdict >= Likely })
 	add(Item{
-		Do:   "Stop what builds or deploys from these files until step 4 has changed them",
+		Do:   "Stop what builds or deploys from these until step 4 has changed them",
 		Note: "They name an image that is malicious at any time.",
 	}, neverGood)
 	add(Item{

@@ -40,6 +40,7 @@ func (p *Plan) JSON(w io.Writer) error {
 		return jsonExposed{
 			jsonCredential(e.Credential), e.Verdict.String(), jsonTime(e.Since),
 			jsonAll(e.Traces, func(t *Trace) int { return number[t] }),
+			jsonAll(e.Pulls, func(t *Trace) int { return number[t] }),
 		}
 	})
 	return report.EncodeJSON(w, out)
@@ -164,12 +165,14 @@ type jsonCredential struct {
 	Where string `json:"where"`
 }
 
-// jsonExposed has in Traces the indexes of those that reach it.
+// jsonExposed has in Traces the indexes of those that reach it, and in Pulls of
+// the pulls that their files may have made.
 type jsonExposed struct {
 	jsonCredential
 	Verdict string `json:"verdict"`
 	Since   string `json:"since"`
 	Traces  []int  `json:"traces"`
+	Pulls   []int  `json:"pulls"`
 }
 
 type jsonStep struct {

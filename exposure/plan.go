@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/digestlint/digestlint/advisories"
 	"github.com/digestlint/digestlint/image"
@@ -48,16 +47,6 @@ type Incident struct {
 	Indicators []Indicator
 	// Links are the sources to read that can be opened, best first.
 	Links []advisories.Source
-}
-
-// Exposed is a credential that an image of an incident could read.
-type Exposed struct {
-	Credential
-	Verdict Verdict // the worst of the traces that reach it
-	// Since is the first time at which one of these traces could have read it,
-	// zero where none has a time.
-	Since  time.Time
-	Traces []*Trace
 }
 
 // Replacement is content to use instead of that of an incident.
@@ -114,7 +103,7 @@ func NewPlan(r *Report, set *advisories.Set) *Plan {
 	for _, in := range p.Incidents {
 		in.complete(set)
 	}
-	p.Credentials = exposed(r.Traces)
+	p.Credentials = exposed(p)
 	for number, step := range steps {
 		s := Step{Number: number + 1, Name: step.name, Title: step.title, Items: step.items(p)}
 		if len(s.Items) > 0 {
@@ -296,52 +285,6 @@ func tagOf(g advisories.Good) string {
 		}
 	}
 	return tag
-}
-
-// exposed are the credentials that traces reach, worst and then earliest first.
-func exposed(traces []Trace) []Exposed {
-	var all []Exposed
-	at := map[Credential]int{}
-	for i := range traces {
-		t := &traces[i]
-		for _, c := range t.Reaches {
-			n, ok := at[c]
-			if !ok {
-				n = len(all)
-				at[c] = n
-				all = append(all, Exposed{Credential: c, Verdict: t.Verdict, Since: began(t)})
-			}
-			e := &all[n]
-			if from := began(t); e.Verdict == t.Verdict && !from.IsZero() && (e.Since.IsZero() || from.Before(e.Since)) {
-				e.Since = from
-			}
-			if len(e.Traces) == 0 || e.Traces[len(e.Traces)-1] != t {
-				e.Traces = append(e.Traces, t)
-			}
-		}
-	}
-	slices.SortStableFunc(all, func(a, b Exposed) int {
-		return cmp.Or(cmp.Compare(b.Verdict, a.Verdict), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Where, b.Where))
-	})
-	return all
-}
-
-// began is the first time at which the image of t can have done harm: not
-// before the tag led to it. It is zero where nothing is known.
-func began(t *Trace) time.Time {
-	from := t.From
-	if t.Tag == nil {
-		return from
-	}
-	for _, w := range advisories.Union(t.Tag.Windows) {
-		if overlaps(t.From, t.Until, w) {
-			if w.Start.After(from) {
-				return w.Start
-			}
-			return from
-		}
-	}
-	return from
 }
 
 // evidenceKinds are all kinds of evidence, in the order in which it is worth looking at,

@@ -3,6 +3,7 @@ package exposure
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -280,5 +281,162 @@ func TestPlanVerdict(t *testing.T) {
 		if got := strings.Join(steps, " "); p.Verdict() != want.verdict || p.Headline() != want.headline || p.Tally() != want.tally || got != want.steps {
 			t.Errorf("%s: got %v, %q, %q, %s", name, p.Verdict(), p.Headline(), p.Tally(), got)
 		}
+	}
+}
+
+// A credential is within reach of a pull that the file beside it may have made.
+func TestCredentialsBehindPulls(t *testing.T) {
+	for _, test := range []struct {
+		name              string
+		pulled            string // the reference
+		at                string
+		from, until       string // when the file named it
+		want              Verdict
+		since             string
+		pulls, credential int
+	}{
+		{"while it was named", "acme/scan:v2.1", "11:00", "09:00", "", Likely, "11:00", 1, 1},
+		{"by another name", "docker.io/acme/scan:v2.1", "11:00", "09:00", "", Likely, "11:00", 1, 1},
+		{"no tag is latest", "acme/scan", "11:00", "09:00", "", Possible, "10:00", 0, 1},
+		{"before it was named", "acme/scan:v2.1", "10:30", "10:45", "", Possible, "10:45", 0, 1},
+		{"after it was removed", "acme/scan:v2.1", "11:00", "09:00", "10:45", Possible, "10:00", 0, 1},
+		{"at an unknown time", "acme/scan:v2.1", "", "09:00", "", Possible, "10:00", 0, 1},
+		{"of another repository", "acme/other", "11:00", "09:00", "", Possible, "10:00", 0, 1},
+	} {
+		p := planOf(t, func(rec *Recorder) {
+			rec.Event(Event{Kind: Pulled, Evidence: "ci.log", Ref: ref(t, test.pulled), From: at(t, test.at), Until: at(t, test.at)})
+			rec.Event(Event{
+				Kind: Named, Evidence: "shop", Place: Place{Path: "ci.yml"}, Ref: ref(t, "acme/scan:v2.1"), From: at(t, test.from), Until: at(t, test.until),
+				Reaches: []Credential{{Kind: "secret", Name: "TOKEN"}},
+			})
+		})
+		if len(p.Credentials) != test.credential {
+			t.Fatalf("%s: %d credentials", test.name, len(p.Credentials))
+		}
+		if c := p.Credentials[0]; c.Verdict != test.want || !c.Since.Equal(at(t, test.since)) || len(c.Pulls) != test.pulls {
+			t.Errorf("%s: got %v since %v by %d pulls", test.name, c.Verdict, c.Since, len(c.Pulls))
+		}
+	}
+}
+
+// Only files are for pin: what lists and logs name is not in a file that it can
+// change.
+func TestPinIsForFiles(t *testing.T) {
+	p := planOf(t, func(rec *Recorder) {
+		rec.Event(Event{
+			Kind: Named, Evidence: "deployments.json", Place: Place{Namespace: "ci", Pod: "Deployment/scan", Container: "scan", Line: 7},
+			Ref: ref(t, "acme/scan:v2.1"), From: at(t, "09:00"),
+		})
+		rec.Source(Source{Kind: "pods", Name: "deployments.json"})
+	})
+	var lines []string
+	for _, s := range p.Steps {
+		if s.Name == "pin" {
+			for _, i := range s.Items {
+				for _, c := range i.Commands {
+					lines = append(lines, c.Line)
+				}
+			}
+		}
+	}
+	text := strings.Join(lines, "\n")
+	if strings.Contains(text, "deployments.json") {
+		t.Errorf("pin would change evidence:\n%s", text)
+	}
+	want := "kubectl --namespace=ci set image deployment/scan -- scan=docker.io/acme/scan:v2.0@" + goodIndex
+	if !strings.Contains(text, want) {
+		t.Errorf("no %s in:\n%s", want, text)
+	}
+}
+
+// What is listed is never recommended, even if another advisory calls it good.
+func TestNothingListedIsGood(t *testing.T) {
+	a, err := advisories.Parse("incident", []byte(scannerIncident[0]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := advisories.Parse("incident", []byte(strings.NewReplacer("docker.io/acme/other", "docker.io/acme/third", "DL-2099-0008", "DL-2099-0009").Replace(scannerIncident[1])+
+		"\ndigest: "+goodIndex+"\nkind: index\ncertainty: confirmed\nsources: notice\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := advisories.NewSet([]*advisories.Advisory{a, b})
+	rec := NewRecorder(set)
+	rec.Event(Event{Kind: Pulled, Evidence: "ci.log", Ref: ref(t, "acme/scan:v2.1"), From: at(t, "11:00"), Until: at(t, "11:00")})
+	p := NewPlan(rec.Report(made), set)
+	for format := range formats {
+		if text := string(write(t, p, format)); strings.Contains(text, goodIndex) {
+			t.Errorf("%s recommends a listed digest", format)
+		}
+	}
+	if text := string(write(t, p, "text")); !strings.Contains(text, "None is known here.") {
+		t.Error("nothing says that no good digest is known")
+	}
+}
+
+func TestParseIndicator(t *testing.T) {
+	for text, want := range map[string]Indicator{
+		"a.example[.]org":                              {Kind: NetworkIndicator, Pattern: "a[.]example[.]org"},
+		"a[.]example[.]org (/v1/x)":                    {Kind: NetworkIndicator, Pattern: "a[.]example[.]org"},
+		"see a-b[.]example.":                           {Kind: NetworkIndicator, Pattern: "a-b[.]example"},
+		"192.0.2[.]1":                                  {Kind: NetworkIndicator, Pattern: "192[.]0[.]2[.]1"},
+		"User-Agent x/2.0":                             {Kind: NetworkIndicator, Pattern: "x/2[.]0"},
+		"user-agent: x+y":                              {Kind: NetworkIndicator, Pattern: "x[+]y"},
+		"User-Agent it's":                              {},
+		"User-Agent a b":                               {},
+		"x sha256 " + strings.Repeat("aB", 32):         {},
+		"x sha256 " + strings.Repeat("AB", 32):         {Kind: FileIndicator, Pattern: strings.Repeat("ab", 32)},
+		"x " + strings.Repeat("0", 64) + " (a vendor)": {Kind: FileIndicator, Pattern: strings.Repeat("0", 64)},
+		"a.example.org":                                {},
+		"":                                             {},
+	} {
+		want.Text = text
+		if got := parseIndicator(text); got != want {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+	}
+}
+
+// The patterns of all advisories are regular expressions that find what they are
+// made of.
+func TestIndicatorPatterns(t *testing.T) {
+	found := 0
+	for _, a := range advisories.Embedded().All() {
+		for _, text := range a.Indicators {
+			i := parseIndicator(text)
+			if i.Pattern == "" {
+				continue
+			}
+			found++
+			re, err := regexp.CompilePOSIX(i.Pattern)
+			if err != nil {
+				t.Errorf("%s: %v", text, err)
+			} else if !re.MatchString(strings.ReplaceAll(text, "[.]", ".")) {
+				t.Errorf("%s does not match %s", i.Pattern, text)
+			}
+			if strings.ContainsAny(i.Pattern, "'\"\\$`") {
+				t.Errorf("%s does not fit between quotes", i.Pattern)
+			}
+		}
+	}
+	if found < 5 {
+		t.Errorf("only %d patterns", found)
+	}
+}
+
+func TestTimeline(t *testing.T) {
+	in := planOf(t, usual(t)).Incidents[0]
+	var got []string
+	for _, m := range in.Timeline {
+		got = append(got, m.At.UTC().Format("15:04")+" "+m.Kind)
+	}
+	want := "08:00 named, 09:00 named, 10:00 window opens, 10:30 pulled, 11:00 window opens, 11:02 pulled, 11:15 removed, 11:40 running, " +
+		"11:50 running, 12:00 running, 12:10 named, 12:30 window closes, 02:13 cached"
+	if s := strings.Join(got, ", "); s != want {
+		t.Errorf("got  %s\nwant %s", s, want)
+	}
+	alike := many(t, 10).Incidents[0].Timeline
+	if m := alike[len(alike)-1]; len(alike) != 3 || m.Count != 10 || m.Until.Sub(m.At) != 9*time.Minute {
+		t.Errorf("got %+v", alike)
 	}
 }

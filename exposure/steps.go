@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"path"
 	"slices"
-	"strings"
 )
 
 // steps are the response to an incident, most urgent first.
@@ -18,99 +17,6 @@ var steps = []struct {
 	{"pin", "Pin every reference to a digest", pin},
 	{"purge", "Remove the malicious images from every store", purge},
 	{"prevent", "Make the next one miss", prevent},
-}
-
-// rotate is the second step: what was within reach of the malicious code.
-func rotate(p *Plan) []Item {
-	hit := func(v Verdict) bool { return v >= Likely }
-	items := rotations(p, hit, "Rotate at once: ")
-	if len(items) > 0 {
-		items[0].Note = strings.TrimSpace(items[0].Note + " Do it from a machine that was not hit; revoke the old one, do not only make a new one; " +
-			"then look in its issuer's audit log for uses" + sinceWhen(p, hit) + " that are not yours.")
-	}
-	var unnamed distinct[string]
-	for t := range p.traces(func(t *Trace) bool { return hit(t.Verdict) && reads(t) && len(t.Reaches) == 0 }) {
-		unnamed.add(t.Where())
-	}
-	if len(unnamed.all) > 0 {
-		items = append(items, Item{
-			Do: "Find out what was within reach here, where the evidence does not say, and rotate it",
-			On: unnamed.all,
-			Note: "In jobs: all secrets and variables of the job and of its environment, the token of the CI system, deploy keys, cloud roles that the job may assume, " +
-				"~/.docker/config.json, ~/.npmrc, ~/.ssh, ~/.aws, ~/.kube. In pods: the service account's token, mounted secrets, environment variables, " +
-				"the cloud identity of the pod and of its node (169.254.169.254). On hosts: all of that of the users who ran it. " +
-				"`digestlint exposure --repo` and `--pods` name what workflows and pods could read.",
-		})
-	}
-	maybe := rotations(p, func(v Verdict) bool { return v == Possible }, "Rotate if a pull turns up, or if in doubt: ")
-	return append(items, maybe...)
-}
-
-// reads reports whether t is of code that ran, or is about to, rather than of a
-// name or of stored bytes.
-func reads(t *Trace) bool { return t.Kind == Pulled || t.Kind == Running }
-
-// rotations are items for the credentials of such verdicts, one a kind.
-func rotations(p *Plan, of func(Verdict) bool, do string) []Item {
-	var items []Item
-	at := map[string]int{}
-	for _, c := range p.Credentials {
-		if !of(c.Verdict) {
-			continue
-		}
-		n, ok := at[c.Kind]
-		if !ok {
-			n = len(items)
-			at[c.Kind] = n
-			items = append(items, Item{Do: do + kindOfCredential(c.Kind), Note: rotation[c.Kind]})
-		}
-		items[n].On = append(items[n].On, c.String())
-	}
-	return items
-}
-
-// String is the credential for people: its name, and where it was within reach.
-func (c Credential) String() string {
-	if c.Where == "" {
-		return c.Name
-	}
-	return c.Name + " (" + c.Where + ")"
-}
-
-// kindOfCredential is the plural of a credential's kind.
-func kindOfCredential(kind string) string {
-	switch {
-	case kind == "":
-		return "credentials"
-	case strings.HasSuffix(kind, "y"):
-		return strings.TrimSuffix(kind, "y") + "ies"
-	case strings.HasSuffix(kind, "s"):
-		return kind
-	}
-	return kind + "s"
-}
-
-// rotation is what is particular to a kind of credential
-// (https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/).
-var rotation = map[string]string{
-	"service account": "A token that was mounted into a pod ends with the pod; one in a Secret ends when the Secret is deleted. See what the account may do: `kubectl auth can-i --list --as=system:serviceaccount:NAMESPACE:NAME`.",
-	"pull secret":     "Whoever has it can read the private registry; if it may push, look for pushes that are not yours.",
-	"build argument":  "It is in the history of the image that was built, too: delete that image.",
-	"mounted secret":  "Change it where it was issued, then in the cluster, and start its pods again.",
-}
-
-// sinceWhen is from when on to look, for such verdicts.
-func sinceWhen(p *Plan, of func(Verdict) bool) string {
-	first := ""
-	for t := range p.traces(func(t *Trace) bool { return of(t.Verdict) && !began(t).IsZero() }) {
-		if when := shownTime(began(t)); first == "" || when < first {
-			first = when
-		}
-	}
-	if first == "" {
-		return ""
-	}
-	return " since " + first
 }
 
 // repull is the third step: what to use instead.
@@ -157,7 +63,8 @@ func pin(p *Plan) []Item {
 	}
 	var order distinct[checkout]
 	changes := map[checkout]*change{}
-	for t := range p.traces(func(t *Trace) bool { return t.Kind == Named && current(t) }) {
+	fromFiles := p.fromFiles()
+	for t := range p.traces(func(t *Trace) bool { return t.Kind == Named && current(t) && fromFiles[t.Evidence] }) {
 		at := checkout{t.Evidence, t.Place.Branch}
 		order.add(at)
 		c := changes[at]
@@ -191,6 +98,7 @@ func pin(p *Plan) []Item {
 		}
 		items = append(items, i)
 	}
+	items = append(items, setImages(p)...)
 	if len(items) == 0 {
 		items = append(items, Item{
 			Do: "Find the files that name these images, and pin them",
@@ -208,6 +116,48 @@ func pin(p *Plan) []Item {
 			{What: "after the review, in each repository", Line: "digestlint pin --digests digests.yaml"},
 		},
 	})
+}
+
+// fromFiles are the folders whose files were read: the other evidence that names
+// images is not for pin.
+func (p *Plan) fromFiles() map[string]bool {
+	all := map[string]bool{}
+	for _, s := range p.Report.Sources {
+		if s.Kind == "repository" {
+			all[s.Name] = true
+		}
+	}
+	return all
+}
+
+// setImages is how to change the templates of a cluster
+// (https://kubernetes.io/docs/reference/kubectl/generated/kubectl_set/kubectl_set_image/).
+func setImages(p *Plan) []Item {
+	var on distinct[string]
+	var commands distinct[Command]
+	for _, in := range p.Incidents {
+		for _, t := range in.Traces {
+			if t.Kind != Named || !current(t) || t.Place.Pod == "" {
+				continue
+			}
+			on.add(t.Where())
+			if len(in.Good) > 0 && in.Good[0].Image != "" && t.Place.Container != "" {
+				commands.add(Command{
+					What: "set " + t.Place.workload() + " to " + in.Good[0].describe(),
+					Line: kubectl(t.Place, "set", "image", t.Place.target(), "--", t.Place.Container+"="+in.Good[0].Image),
+				})
+			}
+		}
+	}
+	if len(on.all) == 0 {
+		return nil
+	}
+	return []Item{{
+		Do:       "Give these workloads an image by a good digest",
+		On:       on.all,
+		Note:     "Change the files that they are applied from, too, or the next deployment changes them back.",
+		Commands: commands.all,
+	}}
 }
 
 // maxPaths is how many files a command names; more of them are found by their
