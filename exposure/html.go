@@ -17,7 +17,7 @@ var (
 )
 
 // htmlLimits are for a page that a browser opens at once and that can be read.
-var htmlLimits = limits{groups: 100, places: 400, moments: 150, items: 60, on: 60, commands: 40, sources: 200, notes: 20, errors: 200}
+var htmlLimits = limits{groups: 100, places: 400, links: 30, moments: 150, items: 60, on: 60, commands: 40, sources: 200, notes: 20, errors: 200}
 
 var planTemplate = template.Must(template.New("plan").Funcs(template.FuncMap{
 	"openable": openable,

@@ -2,23 +2,44 @@ package exposure
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"strings"
 )
 
-// markdownLimits keep a ticket below the 65,536 characters that GitHub takes,
-// where names have a usual length.
-var markdownLimits = limits{groups: 25, places: 75, moments: 40, items: 12, on: 20, commands: 10, sources: 40, notes: 10, errors: 30}
+// markdownLimits are for a ticket that people read.
+var markdownLimits = limits{groups: 25, places: 75, links: 10, moments: 40, items: 12, on: 20, commands: 10, sources: 40, notes: 10, errors: 30}
+
+// maxTicket is a little less than the 65,536 characters that GitHub takes as the
+// text of an issue, in bytes.
+const maxTicket = 60_000
 
 // Markdown writes p as a ticket to paste, in the syntax of
-// https://github.github.com/gfm/. The errors are those of w.
+// https://github.github.com/gfm/. It is cut until it fits into an issue of
+// GitHub, unless single names are too long for that. The errors are those of w.
 //
 // All that comes from evidence stands in code, where no text makes links, images
 // or mentions.
 func (p *Plan) Markdown(w io.Writer) error {
-	v := newView(p, markdownLimits)
-	m := &markdown{bufio.NewWriter(w)}
+	for l := markdownLimits; ; l = l.half() {
+		var b bytes.Buffer
+		m := &markdown{bufio.NewWriter(&b)}
+		m.plan(newView(p, l))
+		if err := m.Flush(); err != nil {
+			return err
+		}
+		if b.Len() <= maxTicket || l == l.half() {
+			_, err := w.Write(b.Bytes())
+			return err
+		}
+	}
+}
+
+// markdown keeps the first error; Flush returns it.
+type markdown struct{ *bufio.Writer }
+
+func (m *markdown) plan(v *view) {
 	fmt.Fprintf(m, "# %s: %s\n\n", strings.ToUpper(v.Verdict), prose(v.Headline))
 	if v.Tally != "" {
 		fmt.Fprintf(m, "%s. ", v.Tally)
@@ -44,11 +65,7 @@ func (p *Plan) Markdown(w io.Writer) error {
 		m.moments(&in)
 	}
 	m.looked(v)
-	return m.Flush()
 }
-
-// markdown keeps the first error; Flush returns it.
-type markdown struct{ *bufio.Writer }
 
 func (m *markdown) incident(in *incidentView) {
 	fmt.Fprintf(m, "\n## %s: %s\n\n", prose(in.ID), prose(in.Title))
@@ -61,6 +78,7 @@ func (m *markdown) incident(in *incidentView) {
 	for _, l := range in.Links {
 		fmt.Fprintf(m, "- %s: %s\n", prose(l.Class), link(l.URL))
 	}
+	m.more(in.MoreLinks)
 }
 
 // moments writes the timeline of an incident.

@@ -56,35 +56,34 @@ func pin(p *Plan) []Item {
 	if len(p.Incidents) == 0 {
 		return nil
 	}
-	type checkout struct{ dir, branch string }
-	type change struct {
-		paths, images, listed distinct[string]
-		first                 bool // the text has to be changed by hand
+	type checkout struct {
+		dir, branch string
+		byHand      bool // no registry has a good image under the name
 	}
+	type change struct{ paths, images, lines distinct[string] }
 	var order distinct[checkout]
 	changes := map[checkout]*change{}
 	fromFiles := p.fromFiles()
 	for t := range p.traces(func(t *Trace) bool { return t.Kind == Named && current(t) && fromFiles[t.Evidence] }) {
-		at := checkout{t.Evidence, t.Place.Branch}
-		order.add(at)
+		at := checkout{t.Evidence, t.Place.Branch, neverGood(t)}
 		c := changes[at]
 		if c == nil {
+			order.add(at)
 			c = &change{}
 			changes[at] = c
 		}
 		c.paths.add(t.Place.Path)
+		c.lines.add(t.file())
 		if t.Ref.Repository != "" {
 			c.images.add(t.Ref.Name())
 		}
-		c.listed.add(t.file())
-		c.first = c.first || neverGood(t)
 	}
 	var items []Item
 	for _, at := range order.all {
 		c := changes[at]
-		i := Item{Do: "Pin the images that these files name", On: c.listed.all}
-		if c.first {
-			i.Do = "Write a good tag or digest of step 3 into these files, then pin what is left"
+		i := Item{Do: "Pin the images that these files name", On: c.lines.all}
+		if at.byHand {
+			i.Do = "Write a good tag or digest of step 3 into these files, then pin it"
 			i.Note = "No registry has a good image under what they name now."
 		}
 		if at.branch != "" && at.branch != "HEAD" {

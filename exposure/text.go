@@ -23,7 +23,7 @@ var verdictColors = map[string]string{
 }
 
 // textLimits are for a screen or a few.
-var textLimits = limits{groups: 20, places: 60, moments: 0, items: 12, on: 5, commands: 6, sources: 30, notes: 10, errors: 20}
+var textLimits = limits{groups: 20, places: 60, links: 3, items: 12, on: 5, commands: 6, sources: 30, notes: 10, errors: 20}
 
 // Text writes p for a terminal: the verdict, what it rests on, what to do. The
 // errors are those of w.
@@ -93,6 +93,7 @@ func (t *terminal) incidents(v *view) {
 		for _, l := range in.Links {
 			t.line("  ", "read:", l.URL)
 		}
+		t.line("  ", in.MoreLinks)
 	}
 }
 

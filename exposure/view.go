@@ -37,6 +37,7 @@ type incidentView struct {
 	MoreMoments                     string
 	Good                            []string
 	Links                           []linkView
+	MoreLinks                       string
 	Chart                           *chart
 }
 
@@ -83,11 +84,19 @@ type phrase struct {
 // limits are how much of a plan a format shows.
 type limits struct {
 	groups, places int // of all groups together; each shows some
-	moments        int
+	links, moments int // of an incident
 	items          int // of a step
 	on, commands   int // of an item
 	sources, notes int
 	errors         int
+}
+
+// half is half as much of everything, and something of everything.
+func (l limits) half() limits {
+	for _, n := range []*int{&l.groups, &l.places, &l.links, &l.moments, &l.items, &l.on, &l.commands, &l.sources, &l.notes, &l.errors} {
+		*n = max(*n/2, 1)
+	}
+	return l
 }
 
 // newView is p within limits.
@@ -136,7 +145,8 @@ func viewIncident(in *Incident, l limits) incidentView {
 			v.Good = append(v.Good, report.Visible(g.Image+", "+g.describe()))
 		}
 	}
-	for _, s := range in.Links {
+	v.MoreLinks = more(len(in.Links), l.links)
+	for _, s := range in.Links[:min(len(in.Links), l.links)] {
 		v.Links = append(v.Links, linkView{report.Visible(s.Class), report.Visible(s.URL)})
 	}
 	return v
