@@ -66,6 +66,9 @@ type Options struct {
 	Each func(f *source.File, format *parsers.Format, res parsers.Result)
 	// Progress, if not nil, counts the run for who watches it.
 	Progress *Progress
+	// HashLines asks for the hashes of the lines of findings, which some
+	// reports hold.
+	HashLines bool
 
 	// keep gives every file bytes of its own, for who keeps the uses.
 	keep bool
@@ -262,6 +265,7 @@ func (r *run) stdin() {
 
 // look finds the uses of a file and lets the rules judge them.
 func (r *run) look(f *source.File, named bool) {
+	f.HashLines = r.opts.HashLines
 	pass := rules.Pass{File: f, Tree: &r.cross, Approved: r.opts.Approved}
 	var unknown bool
 	binary := isBinary(f.Data)

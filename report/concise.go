@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+
+	"github.com/digestlint/digestlint/rules"
 )
 
 // Concise is one line a finding, for editors and for grep.
@@ -15,11 +17,15 @@ var Concise = register(Format{
 
 func writeConcise(w io.Writer, r *Report) error {
 	b := bufio.NewWriter(w)
-	for _, f := range r.Findings {
-		fmt.Fprintf(b, "%s:%d:%d: %s [%s]\n", Visible(f.Path), f.Start.Line, f.Start.Column, Visible(f.Message), f.Rule.Name)
+	for i := range r.Findings {
+		conciseLine(b, &r.Findings[i])
 	}
 	for _, e := range r.Errors {
 		fmt.Fprintf(b, "%s\n", errorLine(e))
 	}
 	return b.Flush()
+}
+
+func conciseLine(w io.Writer, f *rules.Finding) {
+	fmt.Fprintf(w, "%s:%d:%d: %s [%s]\n", leadingPath(f.Path), f.Start.Line, f.Start.Column, Visible(f.Message), f.Rule.Name)
 }

@@ -19,12 +19,8 @@ var JSON = register(Format{
 	Write:   writeJSON,
 })
 
-type jsonReport struct {
-	Version  int           `json:"version"`
-	Findings []jsonFinding `json:"findings"`
-	Errors   []jsonError   `json:"errors"`
-	Summary  jsonSummary   `json:"summary"`
-}
+// jsonVersion is that of the fields in [JSON] and [JSONL].
+const jsonVersion = 1
 
 // jsonFinding has lines and columns from one, columns in bytes; Start and End
 // are byte offsets.
@@ -69,19 +65,27 @@ type jsonSummary struct {
 }
 
 func writeJSON(w io.Writer, r *Report) error {
-	out := jsonReport{
-		Version:  1,
-		Findings: make([]jsonFinding, len(r.Findings)),
-		Errors:   make([]jsonError, len(r.Errors)),
-		Summary:  jsonSummary(r.Summary),
-	}
-	for i := range r.Findings {
-		out.Findings[i] = toJSON(&r.Findings[i])
-	}
-	for i, e := range r.Errors {
-		out.Errors[i] = jsonError(e)
-	}
-	return EncodeJSON(w, out)
+	s := newJSONStream(w)
+	s.raw(fmt.Sprintf("{\n  \"version\": %d,\n  \"findings\": ", jsonVersion))
+	array(s, "  ", func(yield func(jsonFinding) bool) {
+		for i := range r.Findings {
+			if !yield(toJSON(&r.Findings[i])) {
+				return
+			}
+		}
+	})
+	s.raw(",\n  \"errors\": ")
+	array(s, "  ", func(yield func(jsonError) bool) {
+		for _, e := range r.Errors {
+			if !yield(jsonError(e)) {
+				return
+			}
+		}
+	})
+	s.raw(",\n  \"summary\": ")
+	s.value("  ", jsonSummary(r.Summary))
+	s.raw("\n}\n")
+	return s.flush()
 }
 
 func toJSON(f *rules.Finding) jsonFinding {
@@ -118,6 +122,13 @@ func escapeHidden(data []byte) []byte {
 	var out []byte
 	done := 0
 	for at := 0; at < len(data); {
+		if data[at] == '#' && logging(data[at:]) {
+			out = append(out, data[done:at]...)
+			out = append(out, `\u0023`...)
+			at++
+			done = at
+			continue
+		}
 		if data[at] < 0x7f {
 			at++
 			continue

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/digestlint/digestlint/rules"
+	"github.com/digestlint/digestlint/source"
 )
 
 func TestJSONShape(t *testing.T) {
@@ -220,6 +221,26 @@ func TestSARIFLimit(t *testing.T) {
 	}
 }
 
+// TestSARIFIdentity is about what services know results and runs by.
+func TestSARIFIdentity(t *testing.T) {
+	file := &source.File{Path: "Dockerfile", Data: []byte("FROM a\n"), HashLines: true}
+	f := rules.Place(file, source.Span{Start: 5, End: 6}, unpinned("a", "FROM"))
+	log := parseSARIF(t, &Report{Findings: []rules.Finding{f}, Category: "deploy/a b"})
+	if got := get(log, "runs", 0, "results", 0, "partialFingerprints", "primaryLocationLineHash"); got != file.LineHash(1) || got == "" {
+		t.Errorf("line hash %v, not %s", got, file.LineHash(1))
+	}
+	if got := get(log, "runs", 0, "automationDetails", "id"); got != "digestlint/deploy/a b/" {
+		t.Errorf("run %v", got)
+	}
+	log = parseSARIF(t, reports["one"])
+	if got := get(log, "runs", 0, "automationDetails"); got != nil {
+		t.Errorf("run %v, which hides the category that an upload is given", got)
+	}
+	if got := get(log, "runs", 0, "results", 0, "partialFingerprints").(object); len(got) != 1 {
+		t.Errorf("fingerprints %v", got)
+	}
+}
+
 func TestSARIFForeignRule(t *testing.T) {
 	r := &rules.Rule{Name: "unused-ignore", Severity: rules.Warning}
 	log := parseSARIF(t, &Report{Findings: []rules.Finding{at("f", "x", "x", rules.Finding{Rule: r, Message: "m"})}})
@@ -235,9 +256,17 @@ func TestFingerprints(t *testing.T) {
 		f.Path, f.Start.Line = path, line
 		return f
 	}
-	before := fingerprints([]rules.Finding{f("a", "x", 1), f("a", "x", 2), f("a", "y", 3), f("b", "x", 1)})
-	after := fingerprints([]rules.Finding{f("a", "x", 11), f("a", "x", 12), f("a", "y", 13), f("b", "x", 11)})
-	seen := map[string]bool{}
+	prints := func(findings ...rules.Finding) []fingerprint {
+		var all []fingerprint
+		p := newFingerprinter()
+		for i := range findings {
+			all = append(all, p.next(&findings[i]))
+		}
+		return all
+	}
+	before := prints(f("a", "x", 1), f("a", "x", 2), f("a", "y", 3), f("b", "x", 1))
+	after := prints(f("a", "x", 11), f("./a", "x", 12), f("a", "y", 13), f("b", "x", 11))
+	seen := map[fingerprint]bool{}
 	for i := range before {
 		if before[i] != after[i] {
 			t.Errorf("%d: moving lines changes the fingerprint", i)

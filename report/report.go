@@ -22,6 +22,9 @@ type Report struct {
 	// Errors are what made the run incomplete, in order.
 	Errors  []Error
 	Summary Summary
+	// Category names the part of the repository that was looked at, for
+	// services that are told of several; empty for the whole.
+	Category string
 	// Color lets formats for people use the colours of a terminal.
 	Color bool
 }
@@ -52,7 +55,9 @@ type Format struct {
 	Name string
 	// Summary says for lists what it is for, without a full stop.
 	Summary string
-	Write   Writer
+	// LineHashes is set where the format writes the line hashes of findings.
+	LineHashes bool
+	Write      Writer
 }
 
 var registered []*Format

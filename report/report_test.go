@@ -302,7 +302,7 @@ func TestFormats(t *testing.T) {
 		}
 		names[f.Name] = true
 	}
-	for _, name := range []string{"text", "concise", "json", "sarif"} {
+	for _, name := range []string{"text", "concise", "json", "jsonl", "sarif", "github", "gitlab", "junit", "checkstyle", "rdjson", "markdown"} {
 		if !names[name] {
 			t.Errorf("no format %s", name)
 		}

@@ -2,12 +2,9 @@ package report
 
 import (
 	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/digestlint/digestlint/rules"
@@ -18,16 +15,17 @@ import (
 // GitHub's needs
 // (https://docs.github.com/en/code-security/code-scanning/integrating-with-code-scanning/sarif-support-for-code-scanning).
 var SARIF = register(Format{
-	Name:    "sarif",
-	Summary: "for code-scanning services: SARIF 2.1.0",
-	Write:   writeSARIF,
+	Name:       "sarif",
+	Summary:    "for code-scanning services: SARIF 2.1.0",
+	LineHashes: true,
+	Write:      writeSARIF,
 })
 
 const (
 	sarifSchema = "https://json.schemastore.org/sarif-2.1.0.json"
-	// maxResults is how many results of a run GitHub takes; it refuses the
-	// whole upload when there are more.
-	maxResults = 25000
+	// maxResults is how many results of a run GitHub keeps. It refuses the
+	// whole upload when there are five times as many.
+	maxResults = 5000
 )
 
 type sarifLog struct {
@@ -37,10 +35,15 @@ type sarifLog struct {
 }
 
 type sarifRun struct {
-	Tool        sarifTool         `json:"tool"`
-	Invocations []sarifInvocation `json:"invocations"`
-	ColumnKind  string            `json:"columnKind"`
-	Results     []sarifResult     `json:"results"`
+	Tool              sarifTool         `json:"tool"`
+	AutomationDetails *sarifAutomation  `json:"automationDetails,omitempty"`
+	Invocations       []sarifInvocation `json:"invocations"`
+	ColumnKind        string            `json:"columnKind"`
+	Results           []sarifResult     `json:"results"`
+}
+
+type sarifAutomation struct {
+	ID string `json:"id"`
 }
 
 type sarifTool struct {
@@ -126,8 +129,7 @@ func writeSARIF(w io.Writer, r *Report) error {
 	all := rulesOf(r.Findings)
 	results := sarifResults(r.Findings, all)
 	notes := notifications(r.Errors)
-	if extra := len(results) - maxResults; extra > 0 {
-		results = results[:maxResults]
+	if extra := len(r.Findings) - len(results); extra > 0 {
 		notes = append(notes, sarifNotification{
 			Level:   "warning",
 			Message: sarifText{Text: fmt.Sprintf("%d findings of the lowest severity are left out: a run holds at most %d results", extra, maxResults)},
@@ -137,12 +139,23 @@ func writeSARIF(w io.Writer, r *Report) error {
 		Schema:  sarifSchema,
 		Version: "2.1.0",
 		Runs: []sarifRun{{
-			Tool:        sarifTool{sarifDriver{Name: "digestlint", Version: cmp.Or(r.Version, "unknown"), Rules: sarifRules(all)}},
-			Invocations: []sarifInvocation{{ExecutionSuccessful: len(r.Errors) == 0, ToolExecutionNotifications: notes}},
-			ColumnKind:  "utf16CodeUnits",
-			Results:     results,
+			Tool:              sarifTool{sarifDriver{Name: "digestlint", Version: cmp.Or(r.Version, "unknown"), Rules: sarifRules(all)}},
+			AutomationDetails: automation(r.Category),
+			Invocations:       []sarifInvocation{{ExecutionSuccessful: len(r.Errors) == 0, ToolExecutionNotifications: notes}},
+			ColumnKind:        "utf16CodeUnits",
+			Results:           results,
 		}},
 	})
+}
+
+// automation identifies the run among those of other parts of the repository. It
+// ends in a slash, as what stands behind that would name the single run
+// (section 3.17.3).
+func automation(category string) *sarifAutomation {
+	if category == "" {
+		return nil
+	}
+	return &sarifAutomation{"digestlint/" + category + "/"}
 }
 
 // rulesOf is all rules, and those of findings that are not among them, by name.
@@ -208,41 +221,43 @@ func problemSeverity(s rules.Severity) string {
 }
 
 // sarifResults are the findings, worst first: services keep only the first
-// thousands. What is certain to be malicious comes before everything else.
+// thousands.
 func sarifResults(findings []rules.Finding, all []*rules.Rule) []sarifResult {
-	prints := fingerprints(findings)
-	order := make([]int, len(findings))
-	for i := range order {
-		order[i] = i
+	prints := make([]fingerprint, len(findings))
+	printer := newFingerprinter()
+	for i := range findings {
+		prints[i] = printer.next(&findings[i])
 	}
-	slices.SortStableFunc(order, func(a, b int) int {
-		x, y := &findings[a], &findings[b]
-		return cmp.Or(compareBool(y.Rule.Certain, x.Rule.Certain), cmp.Compare(y.Severity, x.Severity))
-	})
+	index := make(map[*rules.Rule]int, len(all))
+	for i, r := range all {
+		index[r] = i
+	}
+	order := worstFirst(findings)
+	order = order[:min(len(order), maxResults)]
 	results := make([]sarifResult, len(order))
 	for i, at := range order {
 		f := &findings[at]
 		results[i] = sarifResult{
 			RuleID:              f.Rule.Name,
-			RuleIndex:           slices.Index(all, f.Rule),
+			RuleIndex:           index[f.Rule],
 			Level:               level(f.Severity),
 			Message:             sarifText{Text: sarifMessage(f)},
 			Locations:           []sarifLocation{{PhysicalLocation: sarifPhysical{artifact(f.Path), region(f)}}},
 			RelatedLocations:    relatedLocations(f.Related),
-			PartialFingerprints: map[string]string{"digestlint/v1": prints[at]},
+			PartialFingerprints: partialFingerprints(f, prints[at]),
 		}
 	}
 	return results
 }
 
-func compareBool(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case a:
-		return 1
+// partialFingerprints are what services know a result by when lines have moved.
+// GitHub knows one key only, and computes that itself where it is missing.
+func partialFingerprints(f *rules.Finding, print fingerprint) map[string]string {
+	prints := map[string]string{"digestlint/v1": print.String()}
+	if f.LineHash != "" {
+		prints["primaryLocationLineHash"] = f.LineHash
 	}
-	return -1
+	return prints
 }
 
 // sarifMessage is the message as a sentence of its own, which is all that
@@ -282,7 +297,7 @@ func relatedLocations(related []rules.Related) []sarifLocation {
 // artifact is a path as a URI (https://www.rfc-editor.org/rfc/rfc3986),
 // relative to the root of the repository unless the path is absolute.
 func artifact(path string) sarifArtifact {
-	uri := escapePath(strings.TrimPrefix(path, "./"))
+	uri := escapePath(plainPath(path))
 	if strings.HasPrefix(path, "/") {
 		return sarifArtifact{URI: "file://" + uri}
 	}
@@ -302,21 +317,6 @@ func escapePath(path string) string {
 		}
 	}
 	return b.String()
-}
-
-// fingerprints identify findings when lines move: by rule, path, reference,
-// pointer, and which one of several such it is.
-func fingerprints(findings []rules.Finding) []string {
-	seen := map[string]int{}
-	prints := make([]string, len(findings))
-	for i := range findings {
-		f := &findings[i]
-		key := strings.Join([]string{f.Rule.Name, f.Path, f.Reference, f.Pointer}, "\x00")
-		seen[key]++
-		sum := sha256.Sum256([]byte(key + "\x00" + strconv.Itoa(seen[key])))
-		prints[i] = hex.EncodeToString(sum[:])
-	}
-	return prints
 }
 
 func notifications(errs []Error) []sarifNotification {

@@ -7,12 +7,12 @@ import (
 	"unicode/utf8"
 )
 
-// Visible is s with everything that a terminal would obey rather than show
-// written as an escape: control characters, bytes that are no UTF-8, and the
-// characters that reorder or hide text. File names and file contents come from
-// strangers.
+// Visible is s with everything that a terminal or the log of a CI job would obey
+// rather than show written as an escape: control characters, bytes that are no
+// UTF-8, the characters that reorder or hide text, and the start of a logging
+// command. File names and file contents come from strangers.
 func Visible(s string) string {
-	if !strings.ContainsFunc(s, hidden) {
+	if !strings.ContainsFunc(s, hidden) && !strings.Contains(s, "##") {
 		return s
 	}
 	var b strings.Builder
@@ -28,6 +28,8 @@ func Visible(s string) string {
 func glyph(s string) (string, int) {
 	r, n := utf8.DecodeRuneInString(s)
 	switch {
+	case r == '#' && logging(s):
+		return `\x23`, n
 	case !hidden(r):
 		return s[:n], n
 	case r == utf8.RuneError && n > 1:
@@ -44,6 +46,33 @@ func glyph(s string) (string, int) {
 		return fmt.Sprintf(`\U%08x`, r), n
 	}
 	return fmt.Sprintf(`\u%04x`, r), n
+}
+
+// logging reports whether s starts with what makes a logging command of a line
+// wherever it stands: "##[" for GitHub Actions
+// (https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs),
+// "##vso[" for Azure Pipelines
+// (https://learn.microsoft.com/en-us/azure/devops/pipelines/scripts/logging-commands),
+// and "##teamcity[".
+func logging[T string | []byte](s T) bool {
+	if len(s) < 2 || s[0] != '#' || s[1] != '#' {
+		return false
+	}
+	for i := 2; i < len(s); i++ {
+		if c := s[i] | 0x20; c < 'a' || c > 'z' {
+			return s[i] == '['
+		}
+	}
+	return false
+}
+
+// leadingPath is a path at the start of a line. A line that starts with "::" is
+// a command for GitHub Actions, so the path is another one of the same file then.
+func leadingPath(path string) string {
+	if strings.HasPrefix(strings.TrimSpace(path), "::") {
+		path = "./" + path
+	}
+	return Visible(path)
 }
 
 // hidden reports whether r may not reach a terminal as it is. It says so of the

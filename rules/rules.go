@@ -116,6 +116,9 @@ type Finding struct {
 	// UTF16 is the columns of Start and End in UTF-16 code units. Where Span
 	// goes on behind the line of Start, its End is that of the line.
 	UTF16 Columns
+	// LineHash is the [source.File.LineHash] of the line at Start, empty unless
+	// the file asks for it.
+	LineHash string
 	// Source is the line at Start, cut to what people read.
 	Source string
 	// Offset is the byte of the line at which Source starts.
@@ -226,6 +229,9 @@ func locate(file *source.File, s source.Span, f Finding) Finding {
 	}
 	f.UTF16.Start = utf16Column(line, f.Start.Column-1)
 	f.UTF16.End = max(utf16Column(line, end), f.UTF16.Start)
+	if file.HashLines {
+		f.LineHash = file.LineHash(f.Start.Line)
+	}
 	return f
 }
 

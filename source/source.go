@@ -26,9 +26,15 @@ type File struct {
 	// Data is the content, byte for byte: no byte-order mark is cut, no line
 	// ending is changed.
 	Data []byte
+	// HashLines asks for the [File.LineHash] of what is found in the file.
+	HashLines bool
 
 	once  sync.Once
 	lines []int // offset of the first byte of each line
+
+	hashOnce sync.Once
+	hashes   []lineHash
+	hashAt   []int // index of each line in hashes
 }
 
 // Span is the byte range [Start, End) of a file.

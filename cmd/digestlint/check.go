@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -93,6 +94,7 @@ func (a *app) runCheck(cmd *cobra.Command, c *checkFlags, args []string) error {
 		return err
 	}
 	opts.Rules = rules.All()
+	opts.HashLines = hashesLines(outputs)
 	stop := func() {}
 	if c.online {
 		network := c.network
@@ -108,7 +110,7 @@ func (a *app) runCheck(cmd *cobra.Command, c *checkFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := a.write(outputs, res); err != nil {
+	if err := a.write(outputs, category(args), res); err != nil {
 		return err
 	}
 	if !c.exitZero && worst(res.Findings) >= threshold && threshold > rules.Off {
@@ -167,8 +169,8 @@ func worst(findings []rules.Finding) rules.Severity {
 }
 
 // write writes the result to every output.
-func (a *app) write(outputs []output, res *lint.Result) error {
-	r := &report.Report{Version: buildVersion(), Findings: res.Findings, Summary: report.Summary{
+func (a *app) write(outputs []output, category string, res *lint.Result) error {
+	r := &report.Report{Version: buildVersion(), Category: category, Findings: res.Findings, Summary: report.Summary{
 		Files: res.Summary.Files, NotRecognised: res.Summary.NotRecognised, References: res.Summary.References,
 		Unpinned: res.Summary.Unpinned, Unresolved: res.Summary.Unresolved, Malicious: res.Summary.Malicious,
 	}}
@@ -183,6 +185,9 @@ func (a *app) write(outputs []output, res *lint.Result) error {
 		if err != nil {
 			return err
 		}
+	}
+	if slices.ContainsFunc(outputs, func(o output) bool { return o.format == report.GitHub.Name }) {
+		return stepSummary(r)
 	}
 	return nil
 }
