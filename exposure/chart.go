@@ -1,7 +1,6 @@
 package exposure
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"time"
@@ -70,7 +69,7 @@ var lanes = []struct {
 	name string
 	kind Kind
 }{
-	{"named by a repository", Named}, {"pulled", Pulled}, {"stored", Present}, {"running", Running}, {"served", Cached},
+	{"named by files", Named}, {"pulled", Pulled}, {"stored", Present}, {"running", Running}, {"served", Cached},
 }
 
 // newChart is the chart of an incident; nil where no time is known.
@@ -328,6 +327,3 @@ func (s scale) ticks() []tick {
 	}
 	return ticks
 }
-
-// String is for the test's messages.
-func (t tick) String() string { return fmt.Sprintf("%s %s at %s", t.Day, t.Time, t.X) }
