@@ -157,7 +157,7 @@ type object struct {
 func readHeader(r *bufio.Reader) (object, error) {
 	line, err := r.ReadString('\n')
 	if err != nil {
-		if err == io.EOF && line != "" {
+		if errors.Is(err, io.EOF) && line != "" {
 			err = io.ErrUnexpectedEOF
 		}
 		return object{}, err
@@ -191,40 +191,40 @@ func readContent(r *bufio.Reader, o object, buf []byte, limit int64) ([]byte, er
 
 // unexpected is err, an end of the data being too early.
 func unexpected(err error) error {
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
 	}
 	return err
 }
 
-// objects answers for single objects, one process for all.
+// objects answers for single objects: one process for all, started by the first
+// question.
 type objects struct {
-	cmd   *exec.Cmd
+	cmd   *exec.Cmd // "git cat-file --batch"
 	stdin io.WriteCloser
 	out   *bufio.Reader
-	// failed is the error after which the process gives no more answers.
+	// failed is the error after which there are no more answers.
 	failed error
 }
 
-func (g git) objects(ctx context.Context) (*objects, error) {
-	o := &objects{cmd: g.command(ctx, "cat-file", "--batch")}
+func (o *objects) start() error {
 	var err error
 	if o.stdin, err = o.cmd.StdinPipe(); err != nil {
-		return nil, err
+		return err
 	}
 	stdout, err := o.cmd.StdoutPipe()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	o.out = bufio.NewReader(stdout)
-	if err := o.cmd.Start(); err != nil {
-		return nil, fmt.Errorf("run git: %w", err)
-	}
-	return o, nil
+	return o.cmd.Start()
 }
 
 // close ends the process.
 func (o *objects) close() {
+	if o.cmd.Process == nil {
+		return
+	}
 	_ = o.stdin.Close()
 	_, _ = io.Copy(io.Discard, o.out)
 	_ = o.cmd.Wait()
@@ -236,6 +236,9 @@ var errMissing = errors.New("no such file")
 func (o *objects) blob(name string, limit int64) ([]byte, error) {
 	if strings.ContainsAny(name, "\n\r") {
 		return nil, errMissing
+	}
+	if o.cmd.Process == nil && o.failed == nil {
+		o.failed = o.start()
 	}
 	if o.failed != nil {
 		return nil, o.failed

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"path"
@@ -24,10 +25,9 @@ import (
 // for each of them the forest is walked once more, from the roots to the tips,
 // to see when each use came and went.
 
-// history is what [repository.history] finds.
+// history is what [repository.history] finds, beside the events that it records.
 type history struct {
-	events []Event
-	head   map[string]reading // of the files of interest, by path
+	head map[string]reading // the files of interest in what is checked out, by path
 }
 
 // past is a history being read.
@@ -94,7 +94,8 @@ func (t *table) number(s string) int32 {
 	return n
 }
 
-// history reads the past of the repository. The known paths are files that name
+// history reads the past of the repository and records its events. The result
+// is nil where nothing of it could be read. The known paths are files that name
 // repositories of the advisories now, maybe with the help of other files.
 func (r *repository) history(ctx context.Context, known []string) (*history, error) {
 	p := &past{repository: r, index: map[string]int{}, readings: map[content]pastReading{}}
@@ -117,11 +118,9 @@ func (r *repository) history(ctx context.Context, known []string) (*history, err
 	if err := p.contents(ctx, known); err != nil {
 		return nil, err
 	}
-	if p.objects, err = r.git.objects(ctx); err != nil {
-		return nil, err
-	}
+	p.objects = &objects{cmd: r.git.command(ctx, "cat-file", "--batch")}
 	defer p.objects.close()
-	h := p.events()
+	h := p.record(ctx)
 	return h, p.objects.failed
 }
 
@@ -222,7 +221,7 @@ func (p *past) graph(ctx context.Context, heads []head) error {
 	read := func(r *bufio.Reader) error {
 		for {
 			line, err := r.ReadString('\n')
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				return nil
 			}
 			if err != nil {
@@ -355,7 +354,7 @@ func (p *past) readDifferences(r *bufio.Reader) error {
 	now := 0
 	for {
 		field, err := r.ReadString(0)
-		if err == io.EOF && field == "" {
+		if errors.Is(err, io.EOF) && field == "" {
 			return nil
 		}
 		if err != nil {
@@ -520,7 +519,7 @@ func (p *past) stored(ctx context.Context) ([]int32, error) {
 	read := func(r *bufio.Reader) error {
 		for {
 			o, err := readHeader(r)
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				return nil
 			}
 			if err != nil {
@@ -583,8 +582,8 @@ func (p *past) scan(ctx context.Context, order []int32, look func(blob int32, da
 	return p.git.stream(ctx, write, read, "cat-file", "--batch", "--buffer")
 }
 
-// events follows each file of interest through the history.
-func (p *past) events() *history {
+// record follows each file of interest through the history.
+func (p *past) record(ctx context.Context) *history {
 	var files []int32
 	for c, r := range p.readings {
 		if r.open || len(r.namings)+len(r.undecided)+len(r.spoken) > 0 {
@@ -595,9 +594,14 @@ func (p *past) events() *history {
 	h := &history{head: map[string]reading{}}
 	head, checkedOut := p.index[p.repository.head]
 	for _, file := range slices.Compact(files) {
+		if ctx.Err() != nil {
+			return h
+		}
 		f := p.follow(file)
 		for _, s := range f.spans {
-			h.events = append(h.events, p.stays(f, s)...)
+			for _, e := range p.stays(f, s) {
+				p.rec.Event(e)
+			}
 		}
 		if v := f.at(head); checkedOut && v != nil {
 			h.head[p.paths.names[file]] = v.reading
@@ -825,8 +829,8 @@ func (p *past) stays(f *file, s *span) []Event {
 
 func (p *past) stayEvent(f *file, s *span, t stay) Event {
 	n := s.naming
-	n.line, n.text = t.line, t.text
-	e := p.event(p.paths.names[f.path], n, s.reaches)
+	n.line, n.text, n.reaches = t.line, t.text, s.reaches
+	e := p.event(p.paths.names[f.path], n)
 	start := p.commits[s.start.commit]
 	e.Place.Branch, e.Place.Commit, e.Place.Gone = someNames(t.names), start.id, t.gone
 	e.From, e.Until = start.when, t.until

@@ -2,6 +2,7 @@ package exposure
 
 import (
 	"bytes"
+	"cmp"
 	"path"
 	"slices"
 	"strconv"
@@ -157,68 +158,82 @@ func isComment(before []byte, mark string) bool {
 }
 
 // subjects are what a set of advisories speaks of, with a quick way to tell
-// whether a text can name any of it.
+// whether a text can name any of it: that is asked of every file that a history
+// ever had.
 type subjects struct {
 	set *advisories.Set
-	// words are the parts of repository names; a text names a repository only
-	// where all words of one of names stand in it.
-	words []string
-	names [][]int
-	// starts are the words that start with a pair of bytes, and begins says
-	// where there are any: it is asked for every byte of a history.
-	starts map[int][]int
-	begins [1 << 16]bool
+	// anchors are the longest words of repository names, by the hash of their
+	// first bytes, and begins says where there are any.
+	anchors map[uint16][]*anchor
+	begins  [1 << 16]bool
+	// everything is set where a name has no word to look for.
+	everything bool
 }
 
+// anchor is a word that stands in every text that names certain repositories.
+type anchor struct {
+	word string
+	// others are the further words of each of those repositories.
+	others [][]string
+}
+
+// minWord is the length in bytes of the shortest words that are looked for.
+const minWord = 3
+
 func newSubjects(set *advisories.Set) *subjects {
-	s := &subjects{set: set, starts: map[int][]int{}}
-	index := map[string]int{}
-	add := func(name string) {
-		var words []int
-		for _, w := range nameWords(name) {
-			i, ok := index[w]
-			if !ok {
-				i = len(s.words)
-				index[w] = i
-				s.words = append(s.words, w)
-				pair := int(w[0])<<8 | int(w[1])
-				s.starts[pair] = append(s.starts[pair], i)
-				s.begins[pair] = true
-			}
-			words = append(words, i)
-		}
-		s.names = append(s.names, words)
-	}
+	s := &subjects{set: set, anchors: map[uint16][]*anchor{}}
 	for _, a := range set.All() {
 		for _, r := range a.Repositories {
-			add(r.Name)
+			s.add(r.Name)
 		}
 		for _, t := range a.Tags {
 			for _, name := range t.In {
-				add(name)
+				s.add(name)
 			}
 		}
 	}
 	return s
 }
 
+// add adds a repository, or a pattern.
+func (s *subjects) add(name string) {
+	words := nameWords(name)
+	if len(words) == 0 {
+		s.everything = true
+		return
+	}
+	slices.SortStableFunc(words, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
+	h := hash(words[0][0], words[0][1], words[0][2])
+	i := slices.IndexFunc(s.anchors[h], func(a *anchor) bool { return a.word == words[0] })
+	if i < 0 {
+		i = len(s.anchors[h])
+		s.anchors[h] = append(s.anchors[h], &anchor{word: words[0]})
+		s.begins[h] = true
+	}
+	a := s.anchors[h][i]
+	if !slices.ContainsFunc(a.others, func(o []string) bool { return slices.Equal(o, words[1:]) }) {
+		a.others = append(a.others, words[1:])
+	}
+}
+
+// hash mixes the first bytes of a word.
+func hash(a, b, c byte) uint16 { return uint16(a)<<8 ^ uint16(b)<<4 ^ uint16(c) }
+
 // nameWords are what any way to write a repository's name has: the parts of its
-// path, and the host unless that is Docker Hub, which people leave out. Official
-// images are written without "library/".
+// path, and the host unless that is Docker Hub, which people leave out, or a
+// mirror of it. Official images are written without "library/".
 func nameWords(name string) []string {
-	name = strings.TrimSuffix(name, "/*")
-	host, rest, _ := strings.Cut(name, "/")
+	host, rest, _ := strings.Cut(strings.TrimSuffix(name, "/*"), "/")
 	var words []string
 	if host != "docker.io" && host != "mirror.gcr.io" {
 		words = append(words, host)
 	}
-	for _, part := range strings.Split(rest, "/") {
+	for part := range strings.SplitSeq(rest, "/") {
 		if part != "library" {
 			words = append(words, part)
 		}
 	}
-	// Shorter parts are too common to be looked for, and may be left out.
-	return slices.DeleteFunc(words, func(w string) bool { return len(w) < 2 })
+	return slices.DeleteFunc(words, func(w string) bool { return len(w) < minWord })
 }
 
 // worth reports whether it is worth it to parse a file.
@@ -228,25 +243,31 @@ func (s *subjects) worth(data []byte) bool {
 
 // named reports whether text has all the words of a repository's name.
 func (s *subjects) named(text []byte) bool {
-	var seen []bool
-	for i := 0; i+1 < len(text); i++ {
-		pair := int(text[i])<<8 | int(text[i+1])
-		if !s.begins[pair] {
+	if s.everything {
+		return true
+	}
+	var seen []*anchor
+	for i := 0; i+minWord <= len(text); i++ {
+		h := hash(text[i], text[i+1], text[i+2])
+		if !s.begins[h] {
 			continue
 		}
-		for _, w := range s.starts[pair] {
-			if len(text)-i >= len(s.words[w]) && string(text[i:i+len(s.words[w])]) == s.words[w] {
-				if seen == nil {
-					seen = make([]bool, len(s.words))
-				}
-				seen[w] = true
+		for _, a := range s.anchors[h] {
+			if len(text)-i < len(a.word) || string(text[i:i+len(a.word)]) != a.word || slices.Contains(seen, a) {
+				continue
 			}
+			if a.completeIn(text) {
+				return true
+			}
+			seen = append(seen, a)
 		}
 	}
-	if seen == nil {
-		return false
-	}
-	return slices.ContainsFunc(s.names, func(words []int) bool {
-		return !slices.ContainsFunc(words, func(w int) bool { return !seen[w] })
+	return false
+}
+
+// completeIn reports whether text has the other words of one repository, too.
+func (a *anchor) completeIn(text []byte) bool {
+	return slices.ContainsFunc(a.others, func(words []string) bool {
+		return !slices.ContainsFunc(words, func(w string) bool { return !bytes.Contains(text, []byte(w)) })
 	})
 }

@@ -86,11 +86,7 @@ func (r *repository) read(ctx context.Context) error {
 	}
 	files = r.walk()
 	now := r.readFiles(ctx, files)
-	for _, name := range slices.Sorted(maps.Keys(now)) {
-		for _, n := range now[name].namings {
-			r.rec.Event(r.event(name, n, nil))
-		}
-	}
+	r.undated(now)
 	r.source.Items, r.source.Unit = int64(len(files)), "files"
 	r.note("no git history: only the files as they are now, so that nobody knows since when")
 	r.noteReadings(now)
@@ -115,14 +111,13 @@ func (r *repository) readGit(ctx context.Context, files []string) error {
 	}
 	if err != nil {
 		r.fail(fmt.Errorf("history: %w", err))
-		h = &history{}
 	}
-	for _, e := range h.events {
-		r.rec.Event(e)
-	}
-	if r.layout.bare {
+	switch {
+	case h == nil:
+		r.undated(now)
+	case r.layout.bare:
 		now = h.head
-	} else {
+	default:
 		r.uncommitted(now, h.head)
 	}
 	r.submodules(ctx)
@@ -144,7 +139,7 @@ type layout struct {
 // locate finds out about the repository, and lists the files of its work tree,
 // relative to dir. Ignored files are not listed.
 func (r *repository) locate(ctx context.Context) ([]string, error) {
-	out, err := r.git.output(ctx, "rev-parse", "--is-inside-work-tree", "--git-path", "shallow", "--git-path", "info/grafts", "--show-prefix")
+	out, err := r.git.output(ctx, "rev-parse", "--is-inside-work-tree", "--git-path", "shallow", "--git-path", "info", "--show-prefix")
 	if err != nil {
 		return nil, err
 	}
@@ -157,7 +152,7 @@ func (r *repository) locate(ctx context.Context) ([]string, error) {
 	if r.layout.shallow, err = r.shallowCommits(lines[1]); err != nil {
 		return nil, err
 	}
-	_, err = os.Stat(r.gitPath(lines[2]))
+	_, err = os.Stat(filepath.Join(r.gitPath(lines[2]), "grafts"))
 	r.layout.grafted = err == nil
 	r.layout.partial = r.git.line(ctx, "config", "--get-regexp", `^(extensions\.partialclone|remote\..*\.promisor)$`) != ""
 	r.head = r.git.line(ctx, "rev-parse", "-q", "--verify", "HEAD^{commit}")
@@ -287,20 +282,25 @@ func (t folder) Open(name string) (*source.File, error) {
 	return &source.File{Path: name, Data: data}, nil
 }
 
-// event is that n stands in the file name. A nil span is one of which no time
-// is known.
-func (r *repository) event(name string, n naming, reaches []Credential) Event {
+// event is that n stands in the file name.
+func (r *repository) event(name string, n naming) Event {
 	e := Event{
 		Kind: Named, Evidence: r.dir, Place: Place{Path: name, Line: n.line},
 		Ref: n.ref, Text: n.text, Reaches: n.reaches,
-	}
-	if reaches != nil {
-		e.Reaches = reaches
 	}
 	if n.digest != "" {
 		e.Digests = []string{n.digest}
 	}
 	return e
+}
+
+// undated records the files as they are, nobody knowing since when.
+func (r *repository) undated(now map[string]reading) {
+	for _, name := range slices.Sorted(maps.Keys(now)) {
+		for _, n := range now[name].namings {
+			r.rec.Event(r.event(name, n))
+		}
+	}
 }
 
 // uncommitted records what only the work tree names, and notes what only the
@@ -310,7 +310,7 @@ func (r *repository) uncommitted(now, head map[string]reading) {
 	for _, name := range slices.Sorted(maps.Keys(now)) {
 		for _, n := range now[name].namings {
 			if !has(head[name].namings, n.key) {
-				e := r.event(name, n, nil)
+				e := r.event(name, n)
 				e.Place.Branch = r.branch + ", not committed"
 				r.rec.Event(e)
 				added++

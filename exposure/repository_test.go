@@ -28,8 +28,8 @@ func newRepo(t *testing.T) gitRepo {
 	return r
 }
 
-// git runs a command at a time of the day of the incident.
-func (r gitRepo) git(clock string, args ...string) string {
+// command is git at a time of the day of the incident.
+func (r gitRepo) command(clock string, args ...string) *exec.Cmd {
 	r.t.Helper()
 	cmd := exec.Command("git", args...)
 	cmd.Dir = r.dir
@@ -37,10 +37,17 @@ func (r gitRepo) git(clock string, args ...string) string {
 	if clock != "" {
 		date = at(r.t, clock)
 	}
-	when := fmt.Sprintf("@%d +0000", date.Unix())
-	cmd.Env = append(gitEnvironment(os.Environ()), "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_ALLOW_PROTOCOL=file",
+	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "GIT_") })
+	cmd.Env = append(cmd.Env, "LC_ALL=C", "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL="+os.DevNull,
 		"GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@acme.example", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@acme.example",
-		"GIT_AUTHOR_DATE=@1 +0000", "GIT_COMMITTER_DATE="+when)
+		"GIT_AUTHOR_DATE=@1 +0000", fmt.Sprintf("GIT_COMMITTER_DATE=@%d +0000", date.Unix()))
+	return cmd
+}
+
+// git runs a command, and is what it prints.
+func (r gitRepo) git(clock string, args ...string) string {
+	r.t.Helper()
+	cmd := r.command(clock, args...)
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -296,6 +303,15 @@ func TestHistory(t *testing.T) {
 			r.commit("10:10", ".env", "TAG=moved\n")
 			r.commit("10:50", ".env", "TAG=other\n")
 		}, false, []string{"compose.yml:3 main acme/app:moved 10:10..10:50"}},
+		{"a name in a file that is gone", func(r gitRepo) {
+			r.commit("10:10", "compose.yml", "services:\n  a:\n    image: ${IMAGE}\n", ".env", "IMAGE=acme/app:moved\n")
+			r.commit("10:50", ".env", "", "compose.yml", "services: {}\n")
+		}, false, []string{"compose.yml:3 main acme/app:moved 10:10..10:50"}},
+		{"an included file", func(r gitRepo) {
+			r.commit("10:10", ".gitlab-ci.yml", "include: {local: ci/vars.yml}\nscan:\n  image: $IMAGE\n  script: [a]\n",
+				"ci/vars.yml", "variables:\n  IMAGE: acme/app:moved\n")
+			r.commit("10:50", "ci/vars.yml", "variables:\n  IMAGE: acme/app:other\n")
+		}, false, []string{".gitlab-ci.yml:3 main acme/app:moved 10:10..10:50"}},
 		{"a name that stands elsewhere", func(r gitRepo) {
 			r.commit("10:10", "m/main.tf", "resource \"docker_image\" \"a\" {\n  name = var.image\n}\n",
 				"m/variables.tf", "variable \"image\" {\n  default = \"acme/app:moved\"\n}\n")
