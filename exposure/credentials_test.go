@@ -152,6 +152,13 @@ spec:
         secret: {secretName: tls}
       - name: p
         projected: {sources: [{secret: {name: more}}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: last}
+spec:
+  serviceAccountName: last
+  containers: [{name: a, image: "acme/app:other"}]
 `, []string{
 			"mounted secret more", "mounted secret tls", "pull secret hub", "secret all-env", "secret one-env", "service account scanner",
 		}},
@@ -164,7 +171,10 @@ ARG NPM_TOKEN
 ARG VERSION=1
 RUN --mount=type=secret,id=pip --mount=type=cache,target=/c --mount=type=ssh pip install
 `, []string{"build argument NPM_TOKEN", "mounted secret SSH agent default", "mounted secret pip"}},
-		{"a cycle of aliases", "compose.yaml", "services:\n  a: &a\n    image: acme/app:moved\n    environment: &e {x: *e, y: *a}\n", nil},
+		{"Kubernetes, a cycle of aliases", "k8s.yaml",
+			"apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: &s {containers: [{name: a, image: \"acme/app:moved\", x: *s}]}\n",
+			[]string{"service account default"}},
+		{"Compose, a cycle of aliases", "compose.yaml", "services:\n  a: &a\n    image: acme/app:moved\n    environment: &e {x: *e, y: *a}\n", nil},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -41,8 +41,8 @@ type past struct {
 	paths   table
 	blobs   table
 	changes []change
-	missing int // contents that are not here
-	large   int // that are too large
+	here    []bool // of blobs, those that can be read
+	large   int    // number of blobs that are too large to be
 
 	readings map[content]pastReading
 	ofPath   map[int32][]change // in the order of commits
@@ -515,7 +515,7 @@ func (p *past) borrowers(lent map[int32]bool) map[int32]bool {
 // stores them, which is that in which it reads them fastest.
 func (p *past) stored(ctx context.Context) ([]int32, error) {
 	order := make([]int32, 0, len(p.blobs.names))
-	seen := make([]bool, len(p.blobs.names))
+	p.here = make([]bool, len(p.blobs.names))
 	read := func(r *bufio.Reader) error {
 		for {
 			o, err := readHeader(r)
@@ -527,24 +527,22 @@ func (p *past) stored(ctx context.Context) ([]int32, error) {
 			}
 			n, ok := p.blobs.index[o.id]
 			switch {
-			case !ok || seen[n]:
-				continue
+			case !ok:
 			case o.size > maxFile:
 				p.large++
 			default:
 				order = append(order, n)
+				p.here[n] = true
 			}
-			seen[n] = true
 		}
 	}
 	err := p.git.stream(ctx, nil, read, "cat-file", "--batch-all-objects", "--unordered", "--buffer", "--batch-check")
-	p.missing = len(p.blobs.names) - len(order) - p.large
-	if p.missing > 0 {
+	if missing := len(p.blobs.names) - len(order) - p.large; missing > 0 {
 		why := ""
 		if p.layout.partial {
 			why = " (a partial clone)"
 		}
-		p.fail(fmt.Errorf("%s of files not here%s", count(p.missing, "version"), why))
+		p.fail(fmt.Errorf("%s of files not here%s", count(missing, "version"), why))
 	}
 	if p.large > 0 {
 		p.note("%s of files not read: more than %d MiB each", count(p.large, "version"), maxFile>>20)
@@ -686,29 +684,50 @@ func (p *past) readAt(v *version, file int32, opened map[int32]bool) reading {
 	if err != nil {
 		return reading{}
 	}
-	t := &commitTree{past: p, commit: p.commits[v.commit].id, opened: opened}
+	t := &commitTree{past: p, commit: v.commit, opened: opened}
 	return p.subjects.read(&source.File{Path: p.paths.names[file], Data: data}, t)
 }
 
 // commitTree opens files as they are in a commit.
 type commitTree struct {
 	*past
-	commit string
+	commit int
 	opened map[int32]bool
 }
 
 func (t *commitTree) Open(name string) (*source.File, error) {
 	name = path.Clean(name)
 	n, ok := t.paths.index[name]
-	if !ok || t.layout.partial {
+	if !ok {
 		return nil, errMissing // was never there
 	}
 	t.opened[n] = true
-	data, err := t.objects.blob(t.commit+":"+t.layout.prefix+name, maxFile)
+	blob := t.blobAt(n, t.commit)
+	// Git of a partial clone ends when it is asked for what is not here.
+	if blob == gone || !t.here[blob] {
+		return nil, errMissing
+	}
+	data, err := t.objects.blob(t.blobs.names[blob], maxFile)
 	if err != nil {
 		return nil, err
 	}
 	return &source.File{Path: name, Data: data}, nil
+}
+
+// blobAt is the content of a file in a commit: what the last change along the
+// first parents left.
+func (p *past) blobAt(file int32, c int) int32 {
+	changes := p.ofPath[file]
+	for {
+		i, ok := slices.BinarySearchFunc(changes, c, func(ch change, c int) int { return cmp.Compare(ch.commit, c) })
+		switch {
+		case ok:
+			return changes[i].blob
+		case i == 0 || len(p.commits[c].parents) == 0:
+			return gone // all changes are of younger commits
+		}
+		c = p.commits[c].parents[0]
+	}
 }
 
 // fold walks the forest from the roots, making a version at each of the touching

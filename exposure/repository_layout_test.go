@@ -117,6 +117,23 @@ func TestPartialClone(t *testing.T) {
 	}
 }
 
+// TestPartialVariables reads a use whose variables are here in one commit only.
+func TestPartialVariables(t *testing.T) {
+	r := newRepo(t)
+	r.git("", "config", "uploadpack.allowFilter", "true")
+	r.commit("10:10", "compose.yml", "services:\n  a:\n    image: acme/app:${TAG}\n", ".env", "TAG=other\n")
+	r.commit("10:20", ".env", "TAG=moved\n")
+	clone := gitRepo{t, t.TempDir()}
+	clone.git("", "clone", "-q", "--filter=blob:none", "file://"+r.dir, ".")
+	rep := read(t, inventedSet(t), clone.dir, false)
+	if len(rep.Errors) != 1 || !strings.Contains(rep.Errors[0].Error(), "1 version") {
+		t.Errorf("errors are %q", rep.Errors)
+	}
+	if got := one(t, rep); got.Place.Branch != "main" || !got.From.Equal(at(t, "10:20")) {
+		t.Errorf("got %+v from %s", got.Place, got.From)
+	}
+}
+
 func TestBare(t *testing.T) {
 	r := newRepo(t)
 	r.commit("09:00", workflow, job("acme/app:moved"), "Dockerfile", "ARG TAG\nFROM acme/app:${TAG}\n")

@@ -298,6 +298,28 @@ func TestHistory(t *testing.T) {
 			r.commit("09:00", there, job(moved))
 			r.git("", "checkout", "-q", "--detach")
 		}, false, []string{there + ":4 HEAD acme/app:moved 09:00.."}},
+		{"several names of a branch", func(r gitRepo) {
+			r.commit("09:00", workflow, job(moved))
+			r.git("", "tag", "v1")
+			r.git("", "branch", "next")
+			r.git("", "update-ref", "refs/remotes/origin/main", "HEAD")
+			r.git("", "update-ref", "refs/remotes/origin/HEAD", "HEAD")
+		}, true, []string{workflow + ":4 main, next acme/app:moved 09:00.."}},
+		{"what the repository builds", func(r gitRepo) {
+			r.commit("09:00", "compose.yml", "services:\n  a:\n    image: acme/app:moved\n    build: .\n")
+		}, true, nil},
+		{"grafts", func(r gitRepo) {
+			r.commit("09:00", there, job(moved))
+			id := r.commit("11:00", there, job(safe))
+			r.write(".git/info/grafts", id+"\n")
+		}, false, []string{there + ":4 main acme/app:moved 09:00..11:00"}},
+		{"variables in a link", func(r gitRepo) {
+			r.commit("09:00", "compose.yml", "services:\n  a:\n    image: acme/app:${TAG}\n")
+			if err := os.Symlink("TAG=moved", filepath.Join(r.dir, ".env")); err != nil {
+				t.Fatal(err)
+			}
+			r.commit("10:10")
+		}, false, nil},
 		{"variables beside it", func(r gitRepo) {
 			r.commit("09:00", "compose.yml", "services:\n  a:\n    image: acme/app:${TAG}\n", ".env", "TAG=other\n")
 			r.commit("10:10", ".env", "TAG=moved\n")
@@ -308,14 +330,14 @@ func TestHistory(t *testing.T) {
 			r.commit("10:50", ".env", "", "compose.yml", "services: {}\n")
 		}, false, []string{"compose.yml:3 main acme/app:moved 10:10..10:50"}},
 		{"an included file", func(r gitRepo) {
-			r.commit("10:10", ".gitlab-ci.yml", "include: {local: ci/vars.yml}\nscan:\n  image: $IMAGE\n  script: [a]\n",
-				"ci/vars.yml", "variables:\n  IMAGE: acme/app:moved\n")
-			r.commit("10:50", "ci/vars.yml", "variables:\n  IMAGE: acme/app:other\n")
+			r.commit("10:10", ".gitlab-ci.yml", "include: {local: ci/some/where/vars.yml}\nscan:\n  image: $IMAGE\n  script: [a]\n",
+				"ci/some/where/vars.yml", "variables:\n  IMAGE: acme/app:moved\n")
+			r.commit("10:50", "ci/some/where/vars.yml", "variables: {}\n")
 		}, false, []string{".gitlab-ci.yml:3 main acme/app:moved 10:10..10:50"}},
 		{"a name that stands elsewhere", func(r gitRepo) {
 			r.commit("10:10", "m/main.tf", "resource \"docker_image\" \"a\" {\n  name = var.image\n}\n",
 				"m/variables.tf", "variable \"image\" {\n  default = \"acme/app:moved\"\n}\n")
-			r.commit("10:50", "m/variables.tf", "variable \"image\" {\n  default = \"acme/app:other\"\n}\n")
+			r.commit("10:50", "m/variables.tf", "variable \"image\" {}\n")
 		}, false, []string{"m/main.tf:2 main acme/app:moved 10:10..10:50"}},
 	}
 	for _, test := range tests {
