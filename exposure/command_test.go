@@ -1,7 +1,6 @@
 package exposure
 
 import (
-	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,8 +10,6 @@ import (
 	"github.com/digestlint/digestlint/advisories"
 	"github.com/digestlint/digestlint/image"
 )
-
-var updateCommands = flag.Bool("update-commands", false, "write the expected commands anew")
 
 // purgeTraces are places where an image was found, by name.
 var purgeTraces = []struct {
@@ -86,7 +83,7 @@ func TestPurgeCommands(t *testing.T) {
 		}
 	}
 	golden := filepath.Join("testdata", "purge-commands.golden")
-	if *updateCommands {
+	if *update {
 		if err := os.WriteFile(golden, []byte(b.String()), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -96,7 +93,7 @@ func TestPurgeCommands(t *testing.T) {
 		t.Fatal(err)
 	}
 	if b.String() != string(want) {
-		t.Errorf("the commands differ from %s (-update-commands writes them anew):\n%s", golden, b.String())
+		t.Errorf("the commands differ from %s (-update writes them anew):\n%s", golden, b.String())
 	}
 }
 

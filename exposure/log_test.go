@@ -3,7 +3,6 @@ package exposure
 import (
 	"bytes"
 	"cmp"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,8 +13,6 @@ import (
 
 	"github.com/digestlint/digestlint/advisories"
 )
-
-var updateLogs = flag.Bool("update-logs", false, "write the expected events of logs anew")
 
 // logSet is the advisory of testdata/logs. Its window is 2026-04-22 from 12:00
 // to 15:00 UTC; digests of a's are listed, of b's and c's are not.
@@ -115,7 +112,7 @@ func TestLogFormats(t *testing.T) {
 		}
 	}
 	golden := "testdata/logs/events.golden"
-	if *updateLogs {
+	if *update {
 		if err := os.WriteFile(golden, []byte(b.String()), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -125,6 +122,6 @@ func TestLogFormats(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := b.String(); got != string(want) {
-		t.Errorf("differs from %s; run with -update-logs to see how\n%s", golden, got)
+		t.Errorf("differs from %s; run with -update to see how\n%s", golden, got)
 	}
 }

@@ -47,7 +47,7 @@ type distribution struct {
 // startDistribution starts one on a free port. Its configuration
 // (https://distribution.github.io/distribution/about/configuration/) has http
 // among the settings of the server, and the rest at its top.
-func startDistribution(t *testing.T, http, rest string) *distribution {
+func startDistribution(t *testing.T, http, rest string, env ...string) *distribution {
 	t.Helper()
 	program, err := exec.LookPath("docker-registry")
 	if err != nil {
@@ -66,7 +66,7 @@ http: {addr: "127.0.0.1:0", secret: test, %s}
 `, dir, http, rest), 0o600)
 
 	cmd := exec.Command(program, "serve", config)
-	cmd.Env = []string{"OTEL_TRACES_EXPORTER=none"}
+	cmd.Env = append(env, "OTEL_TRACES_EXPORTER=none")
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -31,6 +31,7 @@ type endpoint struct {
 	// foreign is set where another host has set the challenge. What that
 	// wants to be told is not its business.
 	foreign  bool
+	product  string         // as [Client.Product] has it
 	accounts memo[*account] // by namespace
 
 	mu     sync.Mutex
@@ -40,7 +41,7 @@ type endpoint struct {
 // repository is one repository of an endpoint, ready for requests.
 type repository struct {
 	client    *http.Client
-	address   string // of the manifests, up to and with the last slash
+	address   string // up to and with the slash before "manifests"
 	host      string // canonical
 	anonymous bool
 	hub       bool // of Docker Hub itself, not of a mirror
@@ -71,6 +72,7 @@ func (c *Client) endpoint(ctx context.Context, host string) (*endpoint, error) {
 			return nil, elsewhere(err, "at its API root")
 		}
 		e.foreign = watch.left.Load()
+		e.product = productOf(watch.answered(), e.challenge.Parameters)
 		return e, nil
 	})
 }
@@ -90,19 +92,24 @@ func (c *Client) repository(ctx context.Context, host, path string) (*repository
 		if err != nil {
 			return nil, err
 		}
-		scheme := "https"
-		if e.challenge.Insecure {
-			scheme = "http"
-		}
 		return &repository{
 			client:    &http.Client{Transport: rt, CheckRedirect: checkRedirects},
-			address:   scheme + "://" + e.registry.RegistryStr() + "/v2/" + path + "/manifests/",
+			address:   e.address() + path + "/",
 			host:      host,
 			anonymous: a.anonymous(),
 			hub:       host == dockerHub,
 			headsOnly: host == dockerHub && c.sparePulls,
 		}, nil
 	})
+}
+
+// address is that of the API root, with the slash behind it.
+func (e *endpoint) address() string {
+	scheme := "https"
+	if e.challenge.Insecure {
+		scheme = "http"
+	}
+	return scheme + "://" + e.registry.RegistryStr() + "/v2/"
 }
 
 // tokenServer is where a status came from, as [elsewhere] says it.
@@ -135,7 +142,13 @@ func (r *repository) ask(ctx context.Context, method, identifier string) (*answe
 	if r.headsOnly && method != http.MethodHead {
 		return nil, &failure{kind: Spared, text: "not read, since Docker Hub counts that as a pull"}
 	}
-	req, err := http.NewRequestWithContext(ctx, method, r.address+identifier, nil)
+	return r.send(ctx, method, "manifests/"+identifier, accept)
+}
+
+// send sends a request for what stands at path below the repository. Another
+// status than 200 is an error.
+func (r *repository) send(ctx context.Context, method, path, accept string) (*answer, error) {
+	req, err := http.NewRequestWithContext(ctx, method, r.address+path, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -226,16 +239,33 @@ func loopback(host string) bool {
 	return err == nil && a.Unmap().IsLoopback()
 }
 
-// watch notes whether requests leave a host.
+// watch notes whether requests leave a host, and the header of its last answer.
 type watch struct {
 	inner http.RoundTripper
 	host  string
 	left  atomic.Bool
+
+	mu     sync.Mutex
+	header http.Header
 }
 
 func (w *watch) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.URL.Host != w.host {
 		w.left.Store(true)
+		return w.inner.RoundTrip(req)
 	}
-	return w.inner.RoundTrip(req)
+	resp, err := w.inner.RoundTrip(req)
+	if err == nil {
+		w.mu.Lock()
+		w.header = resp.Header
+		w.mu.Unlock()
+	}
+	return resp, err
+}
+
+// answered is the header of the last answer, nil where there was none.
+func (w *watch) answered() http.Header {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.header
 }

@@ -54,7 +54,7 @@ func (k Kind) String() string {
 // Error is a question to a registry that got no answer.
 type Error struct {
 	Registry  string // canonical host
-	Reference string // as the caller wrote it
+	Reference string // as the caller wrote it, or what else was asked for
 	Kind      Kind
 	Err       error // why, in words of this package
 
@@ -137,6 +137,13 @@ func newError(op string, ref image.Reference, err error) *Error {
 		op:        op,
 		hint:      f.hint,
 	}
+}
+
+// newHostError is for a question about a registry as a whole.
+func newHostError(op, what, host string, err error) *Error {
+	e := newError(op, image.Reference{Registry: host}, err)
+	e.Reference = what
+	return e
 }
 
 // explain puts err into words of this package. The order is that of
