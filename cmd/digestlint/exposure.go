@@ -1,11 +1,15 @@
 package main
 
 import (
+	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"runtime"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -13,17 +17,24 @@ import (
 
 	"github.com/digestlint/digestlint/advisories"
 	"github.com/digestlint/digestlint/exposure"
+	"github.com/digestlint/digestlint/registry"
+	"github.com/digestlint/digestlint/report"
 )
 
 // exposureFlags are the flags of exposure.
 type exposureFlags struct {
-	repos   []string
-	all     bool
-	logs    []string
-	images  []string
-	engines []string
-	pods    []string
-	outputs []string
+	input      input
+	network    network
+	registries []string
+	purge      bool
+	yes        bool
+	repos      []string
+	all        bool
+	logs       []string
+	images     []string
+	engines    []string
+	pods       []string
+	outputs    []string
 }
 
 func (a *app) exposure() *cobra.Command {
@@ -41,25 +52,36 @@ what certainty:
 
 It then writes the plan: what to contain, to rotate, to pin and to purge. Name all the
 evidence that you have; each kind may be named several times. "-" is standard input.
-Nothing leaves this machine unless a remote --docker is named.
+Nothing leaves this machine unless --registry or a remote --docker is named.
+
+--purge deletes what the registries serve of it: it shows each digest, asks, deletes,
+and looks again. Nothing that is not listed itself is deleted.
 
 Exit status: 0 clear, 1 anything else, 2 wrong usage, 3 some evidence could not be read.`,
 		Example: `  digestlint exposure                                   this repository, with its history
   digestlint exposure --repo shop --repo tools --all    several, with all their branches
   digestlint exposure --log logs.zip --log /var/log/ci  logs of CI systems, packed or not
   docker images --digests --format json | digestlint exposure --images -
-  kubectl get pods -A -o json | digestlint exposure --pods - -o html=plan.html`,
+  kubectl get pods -A -o json | digestlint exposure --pods - -o html=plan.html
+  digestlint exposure --registry mirror.example/hub     is it still in this cache?
+  digestlint exposure --registry mirror.example --purge and out with it`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.runExposure(cmd, &x) },
 	}
+	x.network.flags(cmd)
 	f := cmd.Flags()
+	f.StringVar(&x.input.config, "config", "", "read this `file`, not the nearest .digestlint.yaml")
+	f.BoolVar(&x.input.noConfig, "no-config", false, "read no .digestlint.yaml")
 	f.StringArrayVar(&x.repos, "repo", nil, "a git repository, its files and its history (`folder`)")
-	f.BoolVar(&x.all, "all", false, "all branches and tags of the repositories")
+	f.BoolVar(&x.all, "all", false, "all branches and tags, and all repositories that a registry lists")
 	f.StringArrayVar(&x.logs, "log", nil, "logs of CI systems and engines: a `file`, a folder, gzip, zip")
 	f.StringArrayVar(&x.images, "images", nil, "a list of images: docker, podman, crictl, ctr, nerdctl (`file`)")
 	f.StringArrayVar(&x.engines, "docker", nil, "the images and containers of a local engine, at its usual `socket` or this")
 	f.Lookup("docker").NoOptDefVal = anySocket
 	f.StringArrayVar(&x.pods, "pods", nil, "pods, events or nodes, from kubectl get … -o json (`file`)")
+	f.StringArrayVar(&x.registries, "registry", nil, "a registry, mirror or cache: `HOST[/PREFIX]`; asks it")
+	f.BoolVar(&x.purge, "purge", false, "delete what the registries serve of it, after showing it and asking")
+	f.BoolVar(&x.yes, "yes", false, "with --purge: do not ask")
 	f.StringArrayVarP(&x.outputs, "output", "o", []string{"text"}, "`FORMAT[=FILE]`, repeatable: text, markdown, json, html")
 	return cmd
 }
@@ -81,14 +103,98 @@ func (a *app) runExposure(cmd *cobra.Command, x *exposureFlags) error {
 	if err := a.checkColor(); err != nil {
 		return err
 	}
+	if err := x.check(); err != nil {
+		return err
+	}
 	set := advisories.Current()
 	all := x.evidence(a.stdin)
 	rec := exposure.NewRecorder(set)
+	var session *session
+	if len(x.registries) > 0 {
+		settings, err := x.input.settings()
+		if err != nil {
+			return err
+		}
+		if session, err = x.network.open(settings, nil); err != nil {
+			return err
+		}
+		defer session.close(a)
+	}
 	readAll(cmd.Context(), all, rec)
+	if session != nil {
+		x.readRegistries(cmd.Context(), session, rec)
+	}
 	if err := cmd.Context().Err(); err != nil {
 		return err
 	}
-	return a.exposed(rec.Report(time.Now()), set, outputs)
+	found := rec.Report(time.Now())
+	if err := a.exposed(found, set, outputs); err != nil || !x.purge {
+		return err
+	}
+	return a.purge(cmd.Context(), x, session.client, exposure.Deletions(found))
+}
+
+// check refuses flags that mean nothing together.
+func (x *exposureFlags) check() error {
+	stdin := 0
+	for _, name := range slices.Concat(x.logs, x.images, x.pods) {
+		if name == "-" {
+			stdin++
+		}
+	}
+	switch {
+	case stdin > 1:
+		return errors.New(`standard input, "-", can be read once only`)
+	case x.purge && len(x.registries) == 0:
+		return errors.New("--purge deletes what --registry finds: name one")
+	case x.yes && !x.purge:
+		return errors.New("--yes answers what --purge asks; it means nothing alone")
+	case x.purge && !x.yes && stdin > 0:
+		return errors.New(`--purge asks on standard input, which "-" reads; write --yes, or name a file`)
+	}
+	return nil
+}
+
+// readRegistries looks through the registries, in the time that there is for
+// lookups.
+func (x *exposureFlags) readRegistries(ctx context.Context, s *session, rec *exposure.Recorder) {
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	for _, target := range x.registries {
+		if err := exposure.ReadRegistry(ctx, s.client, target, x.all, rec); err != nil {
+			rec.Error(err)
+		}
+	}
+}
+
+// purge deletes from registries, after asking.
+func (a *app) purge(ctx context.Context, x *exposureFlags, client *registry.Client, all []exposure.Deletion) error {
+	if len(all) == 0 {
+		fmt.Fprintln(a.stderr, "digestlint: there is nothing to delete")
+		return nil
+	}
+	fmt.Fprintf(a.stderr, "to delete, with the tags that lead there:\n")
+	for _, d := range all {
+		fmt.Fprintf(a.stderr, "  %s %s (%s)\n", report.Visible(d.Ref.String()), report.Visible(strings.Join(d.Tags, " ")), d.Advisory.ID)
+	}
+	if !x.yes {
+		fmt.Fprintf(a.stderr, "Delete them? Write yes: ")
+		answer, _ := bufio.NewReader(a.stdin).ReadString('\n')
+		if strings.TrimSpace(answer) != "yes" {
+			fmt.Fprintln(a.stderr, "nothing was deleted")
+			return nil
+		}
+	}
+	exposure.Delete(ctx, client, all)
+	for _, d := range all {
+		if d.Err != nil {
+			a.status = exitIncomplete
+			a.complain(d.Err)
+			continue
+		}
+		fmt.Fprintf(a.stderr, "deleted %s\n", report.Visible(d.Ref.String()))
+	}
+	return nil
 }
 
 // readNamed hands the content of a file, or of standard input for "-", to read.
@@ -109,7 +215,7 @@ func readNamed[T any](name string, stdin io.Reader, read func(io.Reader) (T, err
 // working directory is in if they name nothing.
 func (x *exposureFlags) evidence(stdin io.Reader) []evidence {
 	var all []evidence
-	if len(x.repos)+len(x.logs)+len(x.images)+len(x.engines)+len(x.pods) == 0 {
+	if len(x.repos)+len(x.logs)+len(x.images)+len(x.engines)+len(x.pods)+len(x.registries) == 0 {
 		x.repos = []string{"."}
 	}
 	for _, dir := range x.repos {
