@@ -152,7 +152,7 @@ func (p *purged) podman() []Command {
 // ids prints the IDs of an image that is known by its name or digest.
 func (p *purged) ids(engine string) string {
 	if name := p.name(); name != "" {
-		return engine + " image inspect --format '{{.Id}}' " + quote(name)
+		return engine + " image inspect --format '{{.Id}}' " + shellQuote(name)
 	}
 	return engine + " image ls --all --digests --no-trunc --format '{{.Digest}} {{.ID}}'" +
 		` | awk '$1 == "` + p.digest + `" {print $2}' | sort -u`
@@ -172,10 +172,10 @@ func (p *purged) containerd() []Command {
 	if name := p.name(); name != "" {
 		commands = append(commands, Command{
 			What: where + "remove the containers that use the image",
-			Line: "crictl ps --all --quiet --image " + quote(name) + " | xargs -r crictl rm --force",
+			Line: "crictl ps --all --quiet --image " + shellQuote(name) + " | xargs -r crictl rm --force",
 		}, Command{
 			What: where + "remove the image",
-			Line: "crictl rmi " + quote(name),
+			Line: "crictl rmi " + shellQuote(name),
 		})
 	}
 	if p.digest != "" {
@@ -193,15 +193,3 @@ func (p *purged) containerd() []Command {
 func dnsName(s string) bool { return dnsNames.MatchString(s) }
 
 var dnsNames = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$`)
-
-// quote is s as one word for a POSIX shell
-// (https://pubs.opengroup.org/onlinepubs/9799919799/utilities/V3_chap02.html#tag_19_02).
-func quote(s string) string {
-	if plainWord.MatchString(s) {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-}
-
-// plainWord is a word that no shell takes for anything else.
-var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./:@%+][A-Za-z0-9_./:@%+=,-]*$`)

@@ -115,19 +115,3 @@ func TestPurgeCommandsAreForAShell(t *testing.T) {
 		}
 	}
 }
-
-func TestQuote(t *testing.T) {
-	sh, err := exec.LookPath("sh")
-	if err != nil {
-		t.Skip("no sh")
-	}
-	for _, word := range []string{
-		"plain", "a b", "it's", "''", "", "$HOME", "`id`", "$(id)", "a\\b", "*", "~", "-x", "=x", "#x", "a;b", "a\nb", "\"", "!!", "é",
-		"registry.example:5000/a/b@sha256:00", "imageDigest=sha256:00", "https://h/x?a=b&c=d", "{}",
-	} {
-		out, err := exec.Command(sh, "-c", "printf %s "+quote(word)).Output()
-		if err != nil || string(out) != word {
-			t.Errorf("%q came out as %q, %v", word, out, err)
-		}
-	}
-}

@@ -73,7 +73,7 @@ func (p *purged) ecr(host []string) []Command {
 	return []Command{{
 		What: "delete the image and all its tags",
 		Line: "aws ecr batch-delete-image --registry-id " + host[1] + " --region " + host[2] +
-			" --repository-name " + quote(p.ref.Path()) + " --image-ids imageDigest=" + p.digest,
+			" --repository-name " + shellQuote(p.ref.Path()) + " --image-ids imageDigest=" + p.digest,
 		Note: again,
 	}}
 }
@@ -85,7 +85,7 @@ func (p *purged) publicECR([]string) []Command {
 	_, repository, _ := strings.Cut(p.ref.Path(), "/")
 	return []Command{{
 		What: "delete the image and all its tags, if the repository is yours",
-		Line: "aws ecr-public batch-delete-image --region us-east-1 --repository-name " + quote(repository) + " --image-ids imageDigest=" + p.digest,
+		Line: "aws ecr-public batch-delete-image --region us-east-1 --repository-name " + shellQuote(repository) + " --image-ids imageDigest=" + p.digest,
 	}}
 }
 
@@ -94,7 +94,7 @@ func (p *purged) publicECR([]string) []Command {
 func (p *purged) google([]string) []Command {
 	return []Command{{
 		What: "delete the image and all its tags",
-		Line: "gcloud artifacts docker images delete " + quote(p.pinned()) + " --delete-tags",
+		Line: "gcloud artifacts docker images delete " + shellQuote(p.pinned()) + " --delete-tags",
 		Note: again,
 	}}
 }
@@ -111,7 +111,7 @@ func (p *purged) googleMirror([]string) []Command {
 func (p *purged) azure(host []string) []Command {
 	return []Command{{
 		What: "delete the image and all its tags",
-		Line: "az acr repository delete --name " + host[1] + " --image " + quote(p.ref.Path()+"@"+p.digest) + " --yes",
+		Line: "az acr repository delete --name " + host[1] + " --image " + shellQuote(p.ref.Path()+"@"+p.digest) + " --yes",
 		Note: again,
 	}}
 }
@@ -126,8 +126,8 @@ func (p *purged) github([]string) []Command {
 	versions := "/orgs/" + owner + "/packages/container/" + strings.ReplaceAll(name, "/", "%2F") + "/versions"
 	return []Command{{
 		What: "delete the version of the package, with its tags",
-		Line: "gh api --paginate " + quote(versions) + ` --jq '.[] | select(.name == "` + p.digest + `") | .id'` +
-			" | xargs -r -I{} gh api --method DELETE " + quote(versions+"/{}"),
+		Line: "gh api --paginate " + shellQuote(versions) + ` --jq '.[] | select(.name == "` + p.digest + `") | .id'` +
+			" | xargs -r -I{} gh api --method DELETE " + shellQuote(versions+"/{}"),
 		Note: "for the package of a user, /users/" + owner + " in place of /orgs/" + owner + "; the token needs the scope delete:packages",
 	}}
 }
@@ -139,7 +139,7 @@ func (p *purged) dependencyProxy() []Command {
 	return []Command{{
 		What: "empty the dependency proxy of the group",
 		Line: `curl --fail --request DELETE --header "PRIVATE-TOKEN: $GITLAB_TOKEN" ` +
-			quote(p.address()+"/api/v4/groups/"+strings.ReplaceAll(group, "/", "%2F")+"/dependency_proxy/cache"),
+			shellQuote(p.address()+"/api/v4/groups/"+strings.ReplaceAll(group, "/", "%2F")+"/dependency_proxy/cache"),
 		Note: "the whole cache of the group goes; " + again,
 	}}
 }
@@ -154,7 +154,7 @@ func (p *purged) harbor() []Command {
 	}
 	return []Command{{
 		What: "delete the artifact and all its tags",
-		Line: "curl --fail --netrc --request DELETE " + quote(p.address()+"/api/v2.0/projects/"+project+
+		Line: "curl --fail --netrc --request DELETE " + shellQuote(p.address()+"/api/v2.0/projects/"+project+
 			"/repositories/"+strings.ReplaceAll(repository, "/", "%252F")+"/artifacts/"+p.digest),
 		Note: "layers are freed by Harbor's garbage collection; " + again,
 	}}
@@ -171,10 +171,10 @@ func (p *purged) artifactory() []Command {
 	}
 	return []Command{{
 		What: "find each place of the manifest, tags included",
-		Line: "jf rt curl --request GET " + quote("/api/search/checksum?sha256="+hexOf(p.digest)),
+		Line: "jf rt curl --request GET " + shellQuote("/api/search/checksum?sha256="+hexOf(p.digest)),
 	}, {
 		What: "delete the folder that was cached for the digest",
-		Line: "jf rt delete --quiet " + quote(key+"-cache/"+path+"/sha256__"+hexOf(p.digest)+"/"),
+		Line: "jf rt delete --quiet " + shellQuote(key+"-cache/"+path+"/sha256__"+hexOf(p.digest)+"/"),
 		Note: "likewise each folder that the search shows; a remote repository keeps its files under its key and \"-cache\"; " + again,
 	}}
 }
@@ -187,8 +187,8 @@ func (p *purged) nexus() []Command {
 	api := p.address() + "/service/rest/v1/"
 	return []Command{{
 		What: "delete the components that have the manifest, tags included",
-		Line: "curl --fail --netrc " + quote(api+"search?format=docker&sha256="+hexOf(p.digest)) +
-			" | jq --raw-output '.items[].id' | xargs -r -I{} curl --fail --netrc --request DELETE " + quote(api+"components/{}"),
+		Line: "curl --fail --netrc " + shellQuote(api+"search?format=docker&sha256="+hexOf(p.digest)) +
+			" | jq --raw-output '.items[].id' | xargs -r -I{} curl --fail --netrc --request DELETE " + shellQuote(api+"components/{}"),
 		Note: "the API may be at another port than the registry; " + again,
 	}}
 }
@@ -199,10 +199,10 @@ func (p *purged) nexus() []Command {
 func (p *purged) protocol() []Command {
 	commands := []Command{{
 		What: "delete the manifest and all its tags",
-		Line: "regctl manifest delete " + quote(p.pinned()),
+		Line: "regctl manifest delete " + shellQuote(p.pinned()),
 	}, {
 		What: "or without regctl, where the registry uses no tokens",
-		Line: "curl --fail --netrc --request DELETE " + quote(p.address()+"/v2/"+p.ref.Path()+"/manifests/"+p.digest),
+		Line: "curl --fail --netrc --request DELETE " + shellQuote(p.address()+"/v2/"+p.ref.Path()+"/manifests/"+p.digest),
 	}}
 	if p.place.Product != "" || p.ref.Host() == dockerHub {
 		return commands
