@@ -282,14 +282,25 @@ func region(f *rules.Finding) *sarifRegion {
 	return &sarifRegion{StartLine: line, StartColumn: start, EndLine: line, EndColumn: max(f.UTF16.End, start+1)}
 }
 
-// relatedLocations name lines only, as the columns that are known count bytes.
+// relatedLocations name lines only, as the columns that are known count bytes,
+// and each line once, as no two may be equal (section 3.27.22).
 func relatedLocations(related []rules.Related) []sarifLocation {
-	out := make([]sarifLocation, len(related))
-	for i, r := range related {
-		out[i] = sarifLocation{
-			PhysicalLocation: sarifPhysical{artifact(r.Path), &sarifRegion{StartLine: max(r.Start.Line, 1)}},
-			Message:          &sarifText{Text: plain(Visible(r.Message))},
+	type place struct {
+		path, message string
+		line          int
+	}
+	seen := map[place]bool{}
+	var out []sarifLocation
+	for _, r := range related {
+		p := place{r.Path, plain(Visible(r.Message)), max(r.Start.Line, 1)}
+		if seen[p] {
+			continue
 		}
+		seen[p] = true
+		out = append(out, sarifLocation{
+			PhysicalLocation: sarifPhysical{artifact(p.path), &sarifRegion{StartLine: p.line}},
+			Message:          &sarifText{Text: p.message},
+		})
 	}
 	return out
 }
