@@ -84,8 +84,8 @@ type fingerprinter struct {
 func newFingerprinter() *fingerprinter { return &fingerprinter{seen: map[fingerprint]int{}} }
 
 func (p *fingerprinter) next(f *rules.Finding) fingerprint {
-	print, _ := p.nth(f)
-	return print
+	id, _ := p.nth(f)
+	return id
 }
 
 // nth is the fingerprint of a finding, and which one of several such it is, from
