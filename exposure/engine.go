@@ -154,14 +154,7 @@ type engineVersion struct {
 // apiVersions are what may stand in a path.
 var apiVersions = regexp.MustCompile(`^[0-9]+\.[0-9]+$`)
 
-// supportsManifests reports whether the API tells the manifests of an index,
-// which it does since version 1.47.
-func (v *engineVersion) supportsManifests() bool {
-	var major, minor int
-	_, err := fmt.Sscanf(v.APIVersion, "%d.%d", &major, &minor)
-	return err == nil && (major > 1 || minor >= 47)
-}
-
+// podman reports whether the engine is podman, whose API looks like Docker's.
 func (v *engineVersion) podman() bool {
 	for _, c := range v.Components {
 		if strings.HasPrefix(c.Name, "Podman") {
@@ -182,9 +175,10 @@ func readEngine(ctx context.Context, socket string, rec *Recorder) error {
 	if err := g.object(ctx, "/version", &version); err != nil {
 		return fail(err)
 	}
+	// Proxies before a socket often keep this to themselves.
 	var host struct{ Name string }
 	if err := g.object(ctx, "/info", &host); err != nil {
-		return fail(err)
+		host.Name = ""
 	}
 	if apiVersions.MatchString(version.APIVersion) {
 		g.base += "/v" + version.APIVersion
@@ -193,20 +187,18 @@ func readEngine(ctx context.Context, socket string, rec *Recorder) error {
 	l := newListing(rec, "engine", socket)
 	defer l.finish()
 	l.place.Store, l.place.Node = "docker", host.Name
-	name := "Docker"
-	query := ""
-	switch {
-	case version.podman():
-		l.place.Store, name = "podman", "podman"
-	case version.supportsManifests():
-		query = "?manifests=1"
+	// Since version 1.48 of the API the answer then holds the digests of the
+	// manifests under an index; before, Docker overlooks what it does not know.
+	name, query := "Docker", "?manifests=1"
+	if version.podman() {
+		l.place.Store, name, query = "podman", "podman", ""
 	}
-	l.note("%s %s on %s; only images and containers that are still there are known to it", name, Cut(version.Version), Cut(host.Name))
+	l.note("%s %s knows images and containers that are still there, no others", name, Cut(version.Version))
 	if strings.Contains(socket, "://") && !strings.HasPrefix(socket, "unix://") {
 		l.note("asked without TLS")
 	}
-	// podman answers nothing at all to the parameters "digests" and "manifests"
-	// of the list of images; what they ask for is in the single answers.
+	// Only what is common to both is asked of the lists: to the parameter
+	// "digests", podman 4 answers with nothing at all.
 	if err := l.ask(ctx, g, "/images/json?all=1", "/images/", query); err != nil {
 		return fail(err)
 	}
