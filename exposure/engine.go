@@ -216,12 +216,7 @@ func (l *listing) ask(ctx context.Context, g *engine, list, single, query string
 	if err := g.object(ctx, list, &all); err != nil {
 		return err
 	}
-	seen := map[string]bool{}
 	for _, o := range all {
-		if seen[o.ID] {
-			continue // podman lists an image once for each of its names
-		}
-		seen[o.ID] = true
 		body, err := g.get(ctx, single+url.PathEscape(o.ID)+"/json"+query)
 		if err != nil {
 			if ctx.Err() != nil {

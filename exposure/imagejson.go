@@ -386,7 +386,7 @@ type instant struct{ time.Time }
 
 func (m *instant) UnmarshalJSON(raw []byte) error {
 	s := unquoteJSON(raw)
-	if t, err := time.Parse(time.RFC3339Nano, s); err == nil && t.Year() > 1 {
+	if t, err := time.Parse(time.RFC3339Nano, s); err == nil {
 		m.Time = t.UTC()
 	} else if n, err := strconv.ParseInt(s, 10, 64); err == nil && n > 0 {
 		m.Time = time.Unix(0, n).UTC()
