@@ -479,13 +479,9 @@ func (r *osvReader) good(from osvGood) {
 func (r *osvReader) windows(from []osvWindow, inherited Certainty) []Window {
 	var all []Window
 	for _, o := range from {
-		w := Window{Certainty: inherited}
-		var err *SyntaxError
-		w.Start, w.StartUnit, err = moment(field{}, o.Start)
+		w, err := interval(field{value: o.Start + betweenMoments + o.End})
 		r.check("window", err)
-		w.End, w.EndUnit, err = moment(field{}, o.End)
-		r.check("window", err)
-		w.End = endOf(w.End, w.EndUnit)
+		w.Certainty = inherited
 		set(r, "certainty", o.Certainty, &w.Certainty, certainty)
 		all = append(all, w)
 	}

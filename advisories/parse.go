@@ -564,22 +564,9 @@ func (p *parser) source(s []field) *SyntaxError {
 }
 
 func (p *parser) window(f field, windows *[]Window) *SyntaxError {
-	var w Window
-	start, end, ok := strings.Cut(f.value, " .. ")
-	if !ok {
-		return f.errorf(`not "START .. END"`)
-	}
-	var err *SyntaxError
-	if w.Start, w.StartUnit, err = moment(f, start); err != nil {
+	w, err := interval(f)
+	if err != nil {
 		return err
-	}
-	f.column += len(start) + len(" .. ")
-	if w.End, w.EndUnit, err = moment(f, end); err != nil {
-		return err
-	}
-	w.End = endOf(w.End, w.EndUnit)
-	if !w.Start.IsZero() && !w.End.IsZero() && w.End.Before(w.Start) {
-		return f.errorf("the end lies before the start")
 	}
 	c := common{&w.Certainty, &w.Sources, nil, &w.Notes}
 	err = each(f.sub, func(f field) *SyntaxError {

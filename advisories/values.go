@@ -1,6 +1,7 @@
 package advisories
 
 import (
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -245,4 +246,54 @@ func dated(f field, to *time.Time) *SyntaxError {
 	}
 	*to = t
 	return err
+}
+
+// ParseKind is the kind of this name.
+func ParseKind(name string) (Kind, error) {
+	var k Kind
+	return k, plain(enum(field{key: "kind", value: name}, kindNames, &k))
+}
+
+// ParseState is the state of this name.
+func ParseState(name string) (State, error) {
+	var s State
+	return s, plain(enum(field{key: "state", value: name}, stateNames, &s))
+}
+
+// ParseWindow is the window between two moments, each a UTC time
+// ("2026-04-22T12:35:00Z"), a day, a month or "unknown".
+func ParseWindow(start, end string) (Window, error) {
+	w, err := interval(field{value: start + betweenMoments + end})
+	return w, plain(err)
+}
+
+// plain is err without a place in a file.
+func plain(err *SyntaxError) error {
+	if err == nil {
+		return nil
+	}
+	return errors.New(err.Message)
+}
+
+// betweenMoments stands between the two moments of a window.
+const betweenMoments = " .. "
+
+// interval is START .. END.
+func interval(f field) (w Window, err *SyntaxError) {
+	start, end, ok := strings.Cut(f.value, betweenMoments)
+	if !ok {
+		return w, f.errorf(`not "START .. END"`)
+	}
+	if w.Start, w.StartUnit, err = moment(f, start); err != nil {
+		return w, err
+	}
+	f.column += len(start) + len(betweenMoments)
+	if w.End, w.EndUnit, err = moment(f, end); err != nil {
+		return w, err
+	}
+	w.End = endOf(w.End, w.EndUnit)
+	if !w.Start.IsZero() && !w.End.IsZero() && w.End.Before(w.Start) {
+		return w, f.errorf("the end lies before the start")
+	}
+	return w, nil
 }

@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/digestlint/digestlint/image"
 )
@@ -175,7 +174,7 @@ func (r *repository) blob(ctx context.Context, l layer) ([]byte, error) {
 	case l.Size > MaxFile:
 		return nil, &failure{kind: Invalid, text: fmt.Sprintf("a file of more than %d bytes", MaxFile)}
 	}
-	address := strings.TrimSuffix(r.address, "manifests/") + "blobs/" + l.Digest
+	address := r.address + "blobs/" + l.Digest
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return nil, err

@@ -5,13 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/digestlint/digestlint/advisories"
-	"github.com/digestlint/digestlint/report"
 )
 
 func (a *app) advisories() *cobra.Command {
@@ -57,19 +55,16 @@ func (a *app) advisories() *cobra.Command {
 			RunE: func(_ *cobra.Command, args []string) error {
 				var all []error
 				for _, name := range args {
-					data, err := os.ReadFile(name)
-					if err == nil {
-						_, err = advisories.Parse(name, data)
-					}
-					if err != nil {
+					if err := a.checkAdvisories(name); err != nil {
 						all = append(all, err)
-						continue
 					}
-					fmt.Fprintf(a.stdout, "%s: ok\n", report.Visible(name))
 				}
 				return errors.Join(all...)
 			},
 		},
+		a.exportAdvisories(),
+		a.bundleAdvisories(),
+		a.updateAdvisories(),
 	)
 	return cmd
 }

@@ -26,6 +26,7 @@ type exposureFlags struct {
 	input      input
 	network    network
 	registries []string
+	indicators []string
 	purge      bool
 	yes        bool
 	repos      []string
@@ -64,7 +65,8 @@ Exit status: 0 clear, 1 anything else, 2 wrong usage, 3 some evidence could not 
   docker images --digests --format json | digestlint exposure --images -
   kubectl get pods -A -o json | digestlint exposure --pods - -o html=plan.html
   digestlint exposure --registry mirror.example/hub     is it still in this cache?
-  digestlint exposure --registry mirror.example --purge and out with it`,
+  digestlint exposure --registry mirror.example --purge and out with it
+  digestlint exposure --digests indicators.csv --repo . with what was published an hour ago`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.runExposure(cmd, &x) },
 	}
@@ -80,6 +82,7 @@ Exit status: 0 clear, 1 anything else, 2 wrong usage, 3 some evidence could not 
 	f.Lookup("docker").NoOptDefVal = anySocket
 	f.StringArrayVar(&x.pods, "pods", nil, "pods, events or nodes, from kubectl get … -o json (`file`)")
 	f.StringArrayVar(&x.registries, "registry", nil, "a registry, mirror or cache: `HOST[/PREFIX]`; asks it")
+	f.StringArrayVar(&x.indicators, "digests", nil, "further malicious digests: a list, CSV, OSV or advisories (`file`)")
 	f.BoolVar(&x.purge, "purge", false, "delete what the registries serve of it, after showing it and asking")
 	f.BoolVar(&x.yes, "yes", false, "with --purge: do not ask")
 	f.StringArrayVarP(&x.outputs, "output", "o", []string{"text"}, "`FORMAT[=FILE]`, repeatable: text, markdown, json, html")
@@ -106,7 +109,10 @@ func (a *app) runExposure(cmd *cobra.Command, x *exposureFlags) error {
 	if err := x.check(); err != nil {
 		return err
 	}
-	set := advisories.Current()
+	set, err := x.advisories(a)
+	if err != nil {
+		return err
+	}
 	all := x.evidence(a.stdin)
 	rec := exposure.NewRecorder(set)
 	var session *session
@@ -137,7 +143,7 @@ func (a *app) runExposure(cmd *cobra.Command, x *exposureFlags) error {
 // check refuses flags that mean nothing together.
 func (x *exposureFlags) check() error {
 	stdin := 0
-	for _, name := range slices.Concat(x.logs, x.images, x.pods) {
+	for _, name := range slices.Concat(x.logs, x.images, x.pods, x.indicators) {
 		if name == "-" {
 			stdin++
 		}
@@ -195,6 +201,26 @@ func (a *app) purge(ctx context.Context, x *exposureFlags, client *registry.Clie
 		fmt.Fprintf(a.stderr, "deleted %s\n", report.Visible(d.Ref.String()))
 	}
 	return nil
+}
+
+// advisories are those in use, and the indicators that the flags name.
+func (x *exposureFlags) advisories(a *app) (*advisories.Set, error) {
+	set := advisories.Current()
+	for _, name := range x.indicators {
+		more, err := readNamed(name, a.stdin, func(r io.Reader) ([]*advisories.Advisory, error) {
+			return exposure.ReadIndicators(name, r)
+		})
+		if err != nil {
+			return nil, fmt.Errorf("--digests: %w", err)
+		}
+		set = set.With(more...)
+	}
+	if len(x.indicators) > 0 {
+		for _, c := range set.Contradictions() {
+			fmt.Fprintf(a.stderr, "digestlint: %s\n", report.Visible(c.String()))
+		}
+	}
+	return set, nil
 }
 
 // readNamed hands the content of a file, or of standard input for "-", to read.

@@ -59,6 +59,7 @@ type app struct {
 	status         int
 	verbose        bool
 	color          string
+	noUpdates      bool
 }
 
 // exitError ends the program with a status of its own.
@@ -99,12 +100,15 @@ them in place without touching another byte.`,
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		// Whatever is judged is judged by all that is known.
+		PersistentPreRun: func(*cobra.Command, []string) { a.useUpdates() },
 	}
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	root.PersistentFlags().BoolVarP(&a.verbose, "verbose", "v", false, "also list the files that were not recognised")
 	root.PersistentFlags().StringVar(&a.color, "color", "auto", "colour the output: auto, always or never")
+	root.PersistentFlags().BoolVar(&a.noUpdates, "no-updates", false, "leave out what `advisories update` has fetched")
 	root.AddCommand(a.check(), a.refs(), a.pin(), a.resolve(), a.explain(), a.exposure(), a.rules(), a.advisories(), a.version())
 	return root
 }
