@@ -377,7 +377,7 @@ func (rec *osvRecord) advisory() (*Advisory, error) {
 			r.check("not_affected", field{}.errorf("%q is no reference with a digest", n.Reference))
 			continue
 		}
-		a.NotAffected = append(a.NotAffected, NotAffected{n.Reference, n.Why})
+		a.NotAffected = append(a.NotAffected, NotAffected(n))
 	}
 	if r.err == nil && a.ID == "" {
 		r.err = errors.New("no id")
