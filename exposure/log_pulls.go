@@ -28,17 +28,38 @@ type logPull struct {
 	hostless bool // as in logUse
 	ended    bool
 	listed   bool // an advisory lists a digest of the event
-	line     int  // the last that spoke of it
-	last     time.Time
+	begin    logMoment
+	end      logMoment // once ended
+}
+
+// logMoment is a point of a log.
+type logMoment struct {
+	time time.Time // zero where not known
+	line int
+}
+
+// near reports whether two moments are at most d apart, or that many lines
+// where a time is not known.
+func (m logMoment) near(o logMoment, d time.Duration, lines int) bool {
+	if m.time.IsZero() || o.time.IsZero() {
+		return max(m.line-o.line, o.line-m.line) <= lines
+	}
+	return m.time.Sub(o.time).Abs() <= d
 }
 
 const (
 	// maxOpen bounds the pulls that one log has open at a time.
 	maxOpen = 256
-	// The lines of one pull are near each other: in time, or where that is
-	// not known, in lines.
-	pullTime  = 30 * time.Minute
+	// pullTime is how long a pull may take, and beginTime how far apart the
+	// lines may be that begin one: a script is shown, its command is echoed,
+	// the engine says what it does. Several lines may tell of its end, at
+	// most endTime apart. Where no times are known, pullLines and endLines
+	// are how many lines lie between.
+	pullTime  = time.Hour
 	pullLines = 5000
+	beginTime = 5 * time.Minute
+	endTime   = time.Minute
+	endLines  = 10
 	// settled is how long an image that was pulled is taken for the one that
 	// the same job runs: the longest that GitHub's own runners let a job run
 	// (https://docs.github.com/en/actions/reference/limits).
@@ -62,9 +83,10 @@ func (p *logPulls) add(u logUse, e Event, writer string) {
 		p.emit(p.open[0].event)
 		p.open = slices.Delete(p.open, 0, 1)
 	}
+	now := logMoment{e.Until, e.Place.Line}
 	p.open = append(p.open, &logPull{
 		event: e, writer: writer, hostless: u.hostless, ended: u.phase == ended,
-		listed: listsDigest(p.set, e), line: e.Place.Line, last: e.Until,
+		listed: listsDigest(p.set, e), begin: now, end: now,
 	})
 }
 
@@ -147,21 +169,26 @@ func pulledTag(r image.Reference) string { return cmp.Or(r.Tag, "latest") }
 // continues reports whether the use follows what is known of the pull.
 func (pull *logPull) continues(u logUse, e Event) bool {
 	there := pull.event.Kind == Present && !pull.ended
+	now := logMoment{e.Until, e.Place.Line}
 	switch {
 	case u.phase == starting && (pull.ended || there):
 		return false
-	case pull.ended && u.phase == running:
-		return pull.near(e, settled)
+	case pull.ended && (u.phase == running || pull.settledBy(u)):
+		return pull.begin.near(now, settled, pullLines)
+	case pull.ended:
+		return pull.end.near(now, endTime, endLines)
+	case u.phase == ended || u.phase == failed:
+		return pull.begin.near(now, pullTime, pullLines)
 	}
-	return pull.near(e, pullTime)
+	return pull.begin.near(now, beginTime, pullLines)
 }
 
-// near reports whether e is at most d behind the last line of the pull.
-func (pull *logPull) near(e Event, d time.Duration) bool {
-	if pull.last.IsZero() || e.Until.IsZero() {
-		return e.Place.Line-pull.line <= pullLines
-	}
-	return e.Until.Sub(pull.last).Abs() <= d
+// settledBy reports whether the use has a digest that the pull is known to have
+// had.
+func (pull *logPull) settledBy(u logUse) bool {
+	return slices.ContainsFunc(append(slices.Clip(u.digests), u.ref.Digest), func(d string) bool {
+		return d != "" && (d == pull.event.Ref.Digest || slices.Contains(pull.event.Digests, d))
+	})
 }
 
 // merge adds what the use says.
@@ -186,14 +213,18 @@ func (pull *logPull) merge(set *advisories.Set, u logUse, e Event) {
 	if to.Kind == Named || u.phase == ended && e.Kind != Named {
 		to.Kind = e.Kind
 	}
-	pull.line = e.Place.Line
-	if !pull.ended && !e.Until.IsZero() {
+	now := logMoment{e.Until, e.Place.Line}
+	if !e.Until.IsZero() && (!pull.ended || u.phase == ended && pull.end.near(now, endTime, 0)) {
 		if to.From.IsZero() && to.Until.IsZero() {
 			to.From = e.From
 		}
-		to.Until, pull.last = e.Until, e.Until
+		if e.Until.After(to.Until) { // some lines know the second only
+			to.Until = e.Until
+		}
 	}
-	pull.ended = pull.ended || u.phase == ended
+	if u.phase == ended && !pull.ended {
+		pull.ended, pull.end = true, now
+	}
 }
 
 // listsDigest reports whether an advisory lists a digest of e.

@@ -224,6 +224,25 @@ Digest: ` + listedIndex + `
 Status: Downloaded newer image for acme/scan:v1.2
 + docker pull acme/scan:v1.2
 Error response from daemon: manifest for acme/scan:v1.2 not found: manifest unknown`, []Verdict{Confirmed}},
+		{"events of two pulls, the first before the window", `
+2026-04-22T11:50:00Z image pull acme/scan:v1.2 (name=acme/scan)
+2026-04-22T12:10:00Z image pull acme/scan:v1.2 (name=acme/scan)`, []Verdict{Clear, Likely}},
+		{"an event of a pull after one that is known", `
+Digest: ` + cleanDigest + `
+Status: Downloaded newer image for acme/scan:v1.2
+2026-04-22T12:50:00Z image pull acme/scan:v1.2 (name=acme/scan)`, []Verdict{Clear, Likely}},
+		{"a pull that takes long", `
++ docker pull acme/scan:v1.2
+2026-04-22T13:20:00Z Digest: ` + cleanDigest + `
+2026-04-22T13:20:00Z Status: Downloaded newer image for acme/scan:v1.2`, []Verdict{Clear}},
+		{"the digest again, later", `
+Using docker image ` + listedConfig + ` for acme/scan:v1.2 with digest acme/scan@` + listedIndex + ` ...
+2026-04-22T13:20:00Z Using docker image ` + listedConfig + ` for acme/scan:v1.2 with digest acme/scan@` + listedIndex + ` ...`, []Verdict{Confirmed}},
+		{"run every four minutes, from before the window", `
+2026-04-22T11:52:00Z + docker run acme/scan:v1.2
+2026-04-22T11:56:00Z + docker run acme/scan:v1.2
+2026-04-22T11:59:00Z + docker run acme/scan:v1.2
+2026-04-22T12:04:01Z + docker run acme/scan:v1.2`, []Verdict{Clear, Clear, Likely}},
 		{"pinned beside a tag", `
 + docker pull acme/scan:v1.2@` + cleanDigest + `
 + docker pull acme/scan:v1.2`, []Verdict{Clear, Likely}},
@@ -296,7 +315,7 @@ func FuzzReadLog(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte, size uint16) {
 		rec := NewRecorder(set)
 		lr := newLogReader("x.log", rec)
-		lr.size = max(1, int(size))
+		lr.size = 512 + int(size)
 		lr.event = func(e Event) {
 			if e.Place.Line < 1 || e.Place.Line > bytes.Count(data, []byte{'\n'})+1 && packing(data) == "" && !bytes.HasPrefix(data, []byte("\xff\xfe")) && !bytes.HasPrefix(data, []byte("\xfe\xff")) {
 				t.Errorf("line %d of %d", e.Place.Line, bytes.Count(data, []byte{'\n'})+1)
