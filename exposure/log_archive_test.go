@@ -147,6 +147,28 @@ func TestLogArchives(t *testing.T) {
 	}
 }
 
+// TestLogPipe has an archive read that comes through a pipe.
+func TestLogPipe(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if _, err := io.WriteString(w, zipOf(t, logFile{"build/1_Scan.txt", pullLine})); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	rec := NewRecorder(logSet(t))
+	if err := ReadLog(t.Context(), "-", r, rec); err != nil {
+		t.Fatal(err)
+	}
+	if got := places(rec.Report(time.Time{})); !slices.Equal(got, []string{"likely build/1_Scan.txt:1 build/Scan"}) {
+		t.Errorf("got %q", got)
+	}
+}
+
 // TestDamagedEntry has the rest of an archive read whose first entry is damaged.
 func TestDamagedEntry(t *testing.T) {
 	var b bytes.Buffer

@@ -206,11 +206,8 @@ func (s *logScan) look(start, end, line int) {
 		if u.client != "" {
 			use.Place.Node, writer = u.client, u.client
 		}
-		bad := listsDigest(s.rec.Set(), use)
-		meant = meant || bad
-		if bad || s.rec.judge.Interesting(u.ref) {
-			s.pulls.add(u, use, writer)
-		}
+		meant = meant || listsDigest(s.rec.Set(), use)
+		s.pulls.add(u, use, writer)
 	}
 	if !meant {
 		s.mention(data, line)

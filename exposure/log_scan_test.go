@@ -224,6 +224,20 @@ Digest: ` + listedIndex + `
 Status: Downloaded newer image for acme/scan:v1.2
 + docker pull acme/scan:v1.2
 Error response from daemon: manifest for acme/scan:v1.2 not found: manifest unknown`, []Verdict{Confirmed}},
+		{"another registry's image of the same name", `
++ docker pull quay.io/acme/scan:v1.2
+v1.2: Pulling from acme/scan
+Digest: ` + cleanDigest + `
+Status: Downloaded newer image for quay.io/acme/scan:v1.2`, []Verdict{Clear}},
+		{"the same without the command", `
+v1.2: Pulling from acme/scan
+Status: Downloaded newer image for quay.io/acme/scan:v1.2`, []Verdict{Clear}},
+		{"a registry that is not named yet", `
+v1.2: Pulling from acme-labs/scan
+Status: Downloaded newer image for ghcr.io/acme-labs/scan:v1.2`, []Verdict{Likely}},
+		{"a pull that failed after one that did not", `
+Successfully pulled image "acme/scan:v1.2" in 2s
+Failed to pull image "acme/scan:v1.2": not found`, []Verdict{Likely}},
 		{"events of two pulls, the first before the window", `
 2026-04-22T11:50:00Z image pull acme/scan:v1.2 (name=acme/scan)
 2026-04-22T12:10:00Z image pull acme/scan:v1.2 (name=acme/scan)`, []Verdict{Clear, Likely}},
