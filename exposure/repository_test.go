@@ -241,6 +241,19 @@ func TestHistory(t *testing.T) {
 			r.git("", "tag", "-a", "-m", "1", "v1")
 			r.commit("09:30", there, job(safe))
 		}, true, nil},
+		{"pull requests that a host keeps", func(r gitRepo) {
+			r.commit("09:00", "a", "a\n")
+			r.git("", "checkout", "-q", "--detach")
+			r.commit("09:20", there, job(moved))
+			r.git("", "update-ref", "refs/pull/1/head", "HEAD")
+			r.git("", "checkout", "-q", "main")
+			r.git("09:40", "merge", "-q", "--no-ff", "-m", "merge", "refs/pull/1/head")
+			r.commit("09:50", there, job(safe))
+			r.git("", "checkout", "-q", "--detach")
+			r.commit("09:55", "Dockerfile", "FROM "+moved+"\n")
+			r.git("", "update-ref", "refs/pull/2/head", "HEAD")
+			r.git("", "checkout", "-q", "main")
+		}, true, []string{"Dockerfile:1 pull/2/head acme/app:moved 09:55.."}},
 		{"only a tag has it", func(r gitRepo) {
 			r.commit("09:00", "a", "a\n")
 			r.git("", "checkout", "-q", "--detach")
