@@ -57,11 +57,12 @@ func gitEnvironment(environ []string) []string {
 // maxStderr bounds what is kept of git's complaints, in bytes.
 const maxStderr = 2000
 
-// limited keeps the first bytes that are written to it.
-type limited struct{ bytes.Buffer }
+// limited keeps the first bytes that are written to it. Its buffer is no part of
+// its type, since io.Copy would write to that directly.
+type limited struct{ kept bytes.Buffer }
 
 func (l *limited) Write(p []byte) (int, error) {
-	l.Buffer.Write(p[:min(len(p), max(maxStderr-l.Len(), 0))])
+	l.kept.Write(p[:min(len(p), max(maxStderr-l.kept.Len(), 0))])
 	return len(p), nil
 }
 
@@ -125,7 +126,7 @@ func (g git) stream(ctx context.Context, in func(*bufio.Writer) error, out func(
 		return readErr
 	case waitErr != nil:
 		// What git says explains what the pipes only suffered.
-		return gitError(args[0], waitErr, stderr.String())
+		return gitError(args[0], waitErr, stderr.kept.String())
 	case readErr != nil:
 		return fmt.Errorf("git %s: %w", args[0], readErr)
 	case writeErr != nil:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -264,6 +265,15 @@ func TestBrokenRepository(t *testing.T) {
 		t.Errorf("a broken configuration: %q", rep.Errors)
 	}
 	one(t, rep)
+}
+
+// TestLimited holds that git's complaints are cut, as os/exec copies them.
+func TestLimited(t *testing.T) {
+	var l limited
+	n, err := io.Copy(&l, strings.NewReader(strings.Repeat("x", 3*maxStderr)))
+	if n != 3*maxStderr || err != nil || l.kept.Len() != maxStderr {
+		t.Errorf("kept %d of %d bytes: %v", l.kept.Len(), n, err)
+	}
 }
 
 func TestCanceled(t *testing.T) {
