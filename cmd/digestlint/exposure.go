@@ -92,11 +92,8 @@ Exit status: 0 clear, 1 anything else, 2 wrong usage, 3 some evidence could not 
 // anySocket stands for the usual places of an engine's socket.
 const anySocket = "auto"
 
-// evidence is one thing to read.
-type evidence struct {
-	name string // for errors
-	read func(ctx context.Context, rec *exposure.Recorder) error
-}
+// evidence reads one thing. Its error names it.
+type evidence func(ctx context.Context, rec *exposure.Recorder) error
 
 func (a *app) runExposure(cmd *cobra.Command, x *exposureFlags) error {
 	outputs, err := parseOutputs(x.outputs, "text", "markdown", "json", "html")
@@ -245,33 +242,33 @@ func (x *exposureFlags) evidence(stdin io.Reader) []evidence {
 		x.repos = []string{"."}
 	}
 	for _, dir := range x.repos {
-		all = append(all, evidence{dir, func(ctx context.Context, rec *exposure.Recorder) error {
+		all = append(all, func(ctx context.Context, rec *exposure.Recorder) error {
 			return exposure.ReadRepository(ctx, dir, x.all, rec)
-		}})
+		})
 	}
 	for _, name := range x.logs {
-		all = append(all, evidence{name, func(ctx context.Context, rec *exposure.Recorder) error {
+		all = append(all, func(ctx context.Context, rec *exposure.Recorder) error {
 			if name == "-" {
 				return exposure.ReadLog(ctx, name, stdin, rec)
 			}
 			return exposure.ReadLogs(ctx, name, rec)
-		}})
+		})
 	}
 	for _, socket := range x.engines {
 		if socket == anySocket {
 			socket = ""
 		}
-		all = append(all, evidence{"--docker", func(ctx context.Context, rec *exposure.Recorder) error {
+		all = append(all, func(ctx context.Context, rec *exposure.Recorder) error {
 			return exposure.ReadEngine(ctx, socket, rec)
-		}})
+		})
 	}
 	list := func(name string, read func(context.Context, string, io.Reader, *exposure.Recorder) error) {
-		all = append(all, evidence{name, func(ctx context.Context, rec *exposure.Recorder) error {
+		all = append(all, func(ctx context.Context, rec *exposure.Recorder) error {
 			_, err := readNamed(name, stdin, func(r io.Reader) (struct{}, error) {
 				return struct{}{}, read(ctx, name, r, rec)
 			})
 			return err
-		}})
+		})
 	}
 	for _, name := range x.images {
 		list(name, exposure.ReadImages)
@@ -291,8 +288,8 @@ func readAll(ctx context.Context, all []evidence, rec *exposure.Recorder) {
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			if err := e.read(ctx, rec); err != nil && ctx.Err() == nil {
-				rec.Error(fmt.Errorf("%s: %w", e.name, err))
+			if err := e(ctx, rec); err != nil && ctx.Err() == nil {
+				rec.Error(err)
 			}
 		})
 	}
