@@ -518,7 +518,22 @@ func commandUses(l logLine) (uses []logUse, ok bool) {
 			uses = append(uses, use)
 		}
 	}
+	if !marked && isSentence(uses) {
+		return nil, true
+	}
 	return uses, true
+}
+
+// isSentence reports whether the images of what reads like a command are words:
+// "docker pull is forbidden for …".
+func isSentence(uses []logUse) bool {
+	words := 0
+	for _, u := range uses {
+		if u.ref.Registry == "" && u.ref.Tag == "" && u.ref.Digest == "" && !strings.Contains(u.ref.Repository, "/") {
+			words++
+		}
+	}
+	return words > 1
 }
 
 // commandIn is the command line that the text is, and whether the log marks it

@@ -112,7 +112,8 @@ func (s *subjects) mentions(r *reading, f *source.File, comment string, named ma
 		line := f.Position(m.Span.Start).Line
 		switch {
 		case named[digest]:
-		case isProse(f.Path) || isComment(f.Data[f.Offset(line):m.Span.Start], comment):
+		case isProse(f.Path), isComment(f.Data[f.Offset(line):m.Span.Start], comment),
+			isCode(f.Path) && !bytes.HasSuffix(f.Data[:m.Span.Start], []byte("@")):
 			r.spoken = append(r.spoken, line)
 		default:
 			r.namings = append(r.namings, naming{digest: digest, line: line, text: lineText(f, line)})
@@ -141,6 +142,16 @@ func isProse(name string) bool {
 		return true
 	case "":
 		return slices.Contains([]string{"readme", "changelog", "changes", "news", "notes", "license", "notice", "security"}, base)
+	}
+	return false
+}
+
+// isCode reports whether a file is a program's source. A digest alone is one of
+// a list there, of what is looked for or denied; one behind a name is an image.
+func isCode(name string) bool {
+	switch strings.ToLower(path.Ext(name)) {
+	case ".go", ".py", ".js", ".mjs", ".ts", ".tsx", ".jsx", ".rs", ".java", ".kt", ".scala", ".rb", ".php", ".cs", ".c", ".cc", ".cpp", ".h", ".swift", ".ex", ".erl", ".rego", ".sql", ".ipynb":
+		return true
 	}
 	return false
 }

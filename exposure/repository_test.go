@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/digestlint/digestlint/advisories"
+	"github.com/digestlint/digestlint/source"
 )
 
 // gitRepo is a repository made by a test, far from the configuration of whoever
@@ -367,5 +368,24 @@ func TestHistory(t *testing.T) {
 			}
 			r.want(test.all, want...)
 		})
+	}
+}
+
+// A digest alone in a program is one of a list; behind a name it is an image.
+func TestMentionsInCode(t *testing.T) {
+	s := newSubjects(inventedSet(t))
+	for _, test := range []struct {
+		path, text      string
+		namings, spoken int
+	}{
+		{"deny_test.go", "var denied = []string{\n\t\"" + listed + "\",\n}\n", 0, 1},
+		{"scan.py", "IMAGE = \"mirror.example/x@" + listed + "\"\n", 1, 0},
+		{"unknown.conf", "digest = \"" + listed + "\"\n", 1, 0},
+		{"notes.md", listed + "\n", 0, 1},
+	} {
+		r := s.read(&source.File{Path: test.path, Data: []byte(test.text)}, nil)
+		if len(r.namings) != test.namings || len(r.spoken) != test.spoken {
+			t.Errorf("%s: %d named and %d spoken of, want %d and %d", test.path, len(r.namings), len(r.spoken), test.namings, test.spoken)
+		}
 	}
 }

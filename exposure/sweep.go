@@ -146,10 +146,7 @@ func (s *sweep) listed(ctx context.Context, w *wantedSet, all bool, add func(can
 	}
 	repositories, more, err := s.client.Catalog(ctx, s.host, maxRepositories)
 	if err != nil {
-		s.notes = append(s.notes, "the registry does not list its repositories, so they were looked for by name")
-		if all {
-			s.fail(err)
-		}
+		s.notes = append(s.notes, "the registry does not list its repositories, so they were looked for by name: "+err.Error())
 		return false
 	}
 	if more {
