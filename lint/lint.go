@@ -45,6 +45,8 @@ type Options struct {
 	Assign func(path string) string
 	// Rules judge the uses; none means that nothing is judged.
 	Rules []*rules.Rule
+	// NoIgnores looks at no ignore comments.
+	NoIgnores bool
 	// Approved reports whether a digest is approved, for the rule
 	// unapproved-digest; nil switches that off. It is called from several
 	// goroutines at once.
@@ -87,9 +89,11 @@ type Summary struct {
 // Result is what a run found, in order.
 type Result struct {
 	Findings []rules.Finding
-	Errors   []Error
-	Unknown  []string // paths of the files that count as not recognised
-	Summary  Summary
+	// Suppressed are the findings that are not reported.
+	Suppressed []Suppressed
+	Errors     []Error
+	Unknown    []string // paths of the files that count as not recognised
+	Summary    Summary
 	// Local decides which uses name what the tree builds itself.
 	Local *Local
 	// Replaced decides which uses name what kustomizations replace.
@@ -134,12 +138,13 @@ func Run(ctx context.Context, opts Options) (*Result, error) {
 }
 
 type run struct {
-	opts   Options
-	tree   tree
-	cross  rules.Tree
-	mu     sync.Mutex
-	result *Result
-	uses   []useRecord
+	opts    Options
+	tree    tree
+	cross   rules.Tree
+	mu      sync.Mutex
+	result  *Result
+	uses    []useRecord
+	ignores map[string][]*ignore // by path
 	// questions are collected only where registries are asked.
 	questions []rules.Question
 }
@@ -268,6 +273,8 @@ func (r *run) look(f *source.File, named bool) {
 	f.HashLines = r.opts.HashLines
 	pass := rules.Pass{File: f, Tree: &r.cross, Approved: r.opts.Approved}
 	var unknown bool
+	var hidings []*ignore
+	var findings []rules.Finding
 	binary := isBinary(f.Data)
 	if !binary && len(f.Data) <= maxSize {
 		if format := r.format(f); format != nil {
@@ -284,11 +291,13 @@ func (r *run) look(f *source.File, named bool) {
 			if r.opts.Each != nil {
 				r.opts.Each(f, format, res)
 			}
+			if len(r.opts.Rules) > 0 && !r.opts.NoIgnores {
+				hidings, findings = ignores(&pass, format)
+			}
 		} else {
 			unknown = isData(f.Path)
 		}
 	}
-	var findings []rules.Finding
 	if !binary {
 		rules.Run(&pass, r.opts.Rules, func(f rules.Finding) { findings = append(findings, f) })
 	}
@@ -297,6 +306,7 @@ func (r *run) look(f *source.File, named bool) {
 		questions = rules.Questions(&pass)
 	}
 	r.keep(&pass, findings, questions, unknown)
+	r.keepIgnores(f.Path, hidings)
 }
 
 // format is the format of a file, or nil.
@@ -338,6 +348,7 @@ func (r *run) finish() {
 		return !f.Rule.Everyone && len(f.Names) > 0 &&
 			!slices.ContainsFunc(f.Names, func(name string) bool { return !res.spared(f.Path, name) })
 	})
+	res.Findings = r.ignore(res.Findings)
 	slices.SortFunc(res.Findings, func(a, b rules.Finding) int {
 		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Span.Start, b.Span.Start), cmp.Compare(a.Span.End, b.Span.End),
 			cmp.Compare(a.Rule.Name, b.Rule.Name), cmp.Compare(a.Message, b.Message))

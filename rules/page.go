@@ -51,6 +51,9 @@ func ignoring(r *Rule) string {
 			"The configuration can except one digest, with a reason and an expiry date; the exception is printed at each run. " +
 			"A path that the configuration excludes is not read at all."
 	}
+	if r.AboutIgnores {
+		return "No comment hides this finding. The severity for all files is set in `.digestlint.yaml`."
+	}
 	return fmt.Sprintf("Write a comment on the line or on the line above, in the comment syntax of the file:\n\n"+
 		"```text\n# digestlint:ignore[%s] the reason\n```\n\n"+
 		"The reason is required; `until=2027-01-31` before it sets an expiry date. "+

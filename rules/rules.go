@@ -68,6 +68,9 @@ type Rule struct {
 	// Certain findings are hidden by nothing: no ignore comment, no filter, no
 	// baseline.
 	Certain bool
+	// AboutIgnores is set where the rule is about ignore comments, and so is
+	// hidden by none.
+	AboutIgnores bool
 	// Everyone is set where the rule speaks also of images that the repository
 	// builds itself or replaces.
 	Everyone bool

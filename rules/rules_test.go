@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/digestlint/digestlint/image"
+	"github.com/digestlint/digestlint/lint"
 	"github.com/digestlint/digestlint/parsers"
 	"github.com/digestlint/digestlint/rules"
 	"github.com/digestlint/digestlint/source"
@@ -94,6 +95,9 @@ func TestExamples(t *testing.T) {
 			if r.OnlineOnly() {
 				found = online(t, saidOf(t, r), [3]string{"bad", r.Format, r.Bad})
 			}
+			if r.AboutIgnores {
+				found = driven(t, r.Bad)
+			}
 			if !slices.ContainsFunc(found, is) {
 				t.Errorf("the bad example is not reported:\n%s", lines(found))
 			}
@@ -101,11 +105,27 @@ func TestExamples(t *testing.T) {
 			if r.OnlineOnly() {
 				found = append(found, online(t, saidOf(t, r), [3]string{"good", r.Format, r.Good})...)
 			}
+			if r.AboutIgnores {
+				found = driven(t, r.Good)
+			}
 			if len(found) > 0 {
 				t.Errorf("the good example is reported:\n%s", lines(found))
 			}
 		})
 	}
+}
+
+// driven is what is left of the findings in a Dockerfile when the driver has
+// heeded its comments.
+func driven(t *testing.T, content string) []rules.Finding {
+	t.Helper()
+	res, err := lint.Run(t.Context(), lint.Options{
+		Paths: []string{"-"}, Stdin: strings.NewReader(content), StdinName: "Dockerfile", Rules: rules.All(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.Findings
 }
 
 func TestPages(t *testing.T) {
@@ -138,7 +158,7 @@ func TestPages(t *testing.T) {
 				t.Errorf("the page of %s lacks %q", r.Name, want)
 			}
 		}
-		if ignorable := strings.Contains(page, "digestlint:ignore["+r.Name+"]"); ignorable == r.Certain {
+		if ignorable := strings.Contains(page, "digestlint:ignore["+r.Name+"]"); ignorable == (r.Certain || r.AboutIgnores) {
 			t.Errorf("the page of %s is wrong about ignoring it", r.Name)
 		}
 	}

@@ -25,6 +25,8 @@ type checkFlags struct {
 	exitZero bool
 	online   bool
 	fix      bool
+
+	noIgnores bool
 }
 
 func (a *app) check() *cobra.Command {
@@ -63,6 +65,7 @@ file could not be read or a lookup failed.`,
 	f.StringVar(&c.failOn, "fail-on", "warning", "the least severity that makes the exit status 1: info, warning or error")
 	f.BoolVar(&c.online, "online", false, "also ask the registries what the references lead to now")
 	f.BoolVar(&c.fix, "fix", false, "pin afterwards what can be pinned")
+	f.BoolVar(&c.noIgnores, "no-ignores", false, "heed no ignore comments")
 	f.BoolVar(&c.exitZero, "exit-zero", false, "exit 0 whatever is found; errors still count")
 	return cmd
 }
@@ -94,6 +97,7 @@ func (a *app) runCheck(cmd *cobra.Command, c *checkFlags, args []string) error {
 		return err
 	}
 	opts.Rules = rules.All()
+	opts.NoIgnores = c.noIgnores
 	opts.HashLines = hashesLines(outputs)
 	stop := func() {}
 	if c.online {
@@ -117,10 +121,28 @@ func (a *app) runCheck(cmd *cobra.Command, c *checkFlags, args []string) error {
 		a.status = exitFindings
 	}
 	a.report(res)
+	a.countSuppressed(res)
 	if c.fix {
 		return a.fix(cmd, c, args)
 	}
 	return nil
+}
+
+// countSuppressed tells people how much is not shown.
+func (a *app) countSuppressed(res *lint.Result) {
+	counts := map[lint.Cause]int{}
+	for _, s := range res.Suppressed {
+		counts[s.Cause]++
+	}
+	var parts []string
+	for _, cause := range lint.Causes {
+		if n := counts[cause]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, cause))
+		}
+	}
+	if len(parts) > 0 {
+		fmt.Fprintf(a.stderr, "digestlint: not shown: %s\n", strings.Join(parts, ", "))
+	}
 }
 
 // fix pins what the check has looked at. Standard output is the report's, so
