@@ -47,6 +47,8 @@ type Options struct {
 	Rules []*rules.Rule
 	// NoIgnores looks at no ignore comments.
 	NoIgnores bool
+	// Changes, if not nil, limit the findings to lines that changed.
+	Changes *Changes
 	// Approved reports whether a digest is approved, for the rule
 	// unapproved-digest; nil switches that off. It is called from several
 	// goroutines at once.
@@ -195,6 +197,10 @@ func (r *run) read(ctx context.Context, files []entry) {
 
 // file reads one file into buf and looks at it. It returns the buffer.
 func (r *run) file(e entry, buf []byte) []byte {
+	if data, ok := r.opts.Changes.content(e.path); ok {
+		r.look(&source.File{Path: e.path, Data: data}, e.named)
+		return buf
+	}
 	data, err := readFile(e, buf)
 	switch {
 	case errors.Is(err, errSkip):
@@ -348,7 +354,7 @@ func (r *run) finish() {
 		return !f.Rule.Everyone && len(f.Names) > 0 &&
 			!slices.ContainsFunc(f.Names, func(name string) bool { return !res.spared(f.Path, name) })
 	})
-	res.Findings = r.ignore(res.Findings)
+	res.Findings = r.onlyNew(r.ignore(res.Findings))
 	slices.SortFunc(res.Findings, func(a, b rules.Finding) int {
 		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Span.Start, b.Span.Start), cmp.Compare(a.Span.End, b.Span.End),
 			cmp.Compare(a.Rule.Name, b.Rule.Name), cmp.Compare(a.Message, b.Message))

@@ -27,6 +27,9 @@ type checkFlags struct {
 	fix      bool
 
 	noIgnores bool
+	since     string
+	mergeBase string
+	staged    bool
 }
 
 func (a *app) check() *cobra.Command {
@@ -44,6 +47,9 @@ malicious, whether pins have been left behind by their tags, whether the registr
 still has them, and whether they are for one platform only. Nothing that Docker Hub
 counts as a pull is asked. Only well-known public registries are asked, unless the
 configuration or --allow-registry says which.
+
+With --new-from-rev, --new-from-merge-base or --staged only findings on changed lines
+are reported, and malicious images wherever they are.
 
 With --fix it pins afterwards what it can, as pin does: what was reported counts,
 and the next run is content with it.
@@ -66,6 +72,13 @@ file could not be read or a lookup failed.`,
 	f.BoolVar(&c.online, "online", false, "also ask the registries what the references lead to now")
 	f.BoolVar(&c.fix, "fix", false, "pin afterwards what can be pinned")
 	f.BoolVar(&c.noIgnores, "no-ignores", false, "heed no ignore comments")
+	f.StringVar(&c.since, "new-from-rev", "", "report only what is on lines changed since the `revision`")
+	f.StringVar(&c.mergeBase, "new-from-merge-base", "", "report only what is on lines changed since HEAD left the `revision`")
+	f.BoolVar(&c.staged, "staged", false, "judge what is staged, and report only what is on staged lines")
+	cmd.MarkFlagsMutuallyExclusive("new-from-rev", "new-from-merge-base", "staged")
+	for _, flag := range []string{"new-from-rev", "new-from-merge-base", "staged"} {
+		cmd.MarkFlagsMutuallyExclusive("fix", flag) // which pins old lines, too
+	}
 	f.BoolVar(&c.exitZero, "exit-zero", false, "exit 0 whatever is found; errors still count")
 	return cmd
 }
@@ -98,6 +111,9 @@ func (a *app) runCheck(cmd *cobra.Command, c *checkFlags, args []string) error {
 	}
 	opts.Rules = rules.All()
 	opts.NoIgnores = c.noIgnores
+	if opts.Changes, err = c.changes(cmd); err != nil {
+		return err
+	}
 	opts.HashLines = hashesLines(outputs)
 	stop := func() {}
 	if c.online {
@@ -126,6 +142,20 @@ func (a *app) runCheck(cmd *cobra.Command, c *checkFlags, args []string) error {
 		return a.fix(cmd, c, args)
 	}
 	return nil
+}
+
+// changes are the changed lines that the flags limit the findings to, nil where
+// they don't.
+func (c *checkFlags) changes(cmd *cobra.Command) (*lint.Changes, error) {
+	switch {
+	case cmd.Flags().Changed("new-from-rev"):
+		return lint.ChangesSince(cmd.Context(), c.since, false)
+	case cmd.Flags().Changed("new-from-merge-base"):
+		return lint.ChangesSince(cmd.Context(), c.mergeBase, true)
+	case c.staged:
+		return lint.StagedChanges(cmd.Context())
+	}
+	return nil, nil
 }
 
 // countSuppressed tells people how much is not shown.
