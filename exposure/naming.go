@@ -33,7 +33,8 @@ type reading struct {
 	// undecided are the lines of uses whose repository an advisory speaks of,
 	// and whose tag no file decides.
 	undecided []int
-	// spoken are the lines of comments and prose that mention a listed digest.
+	// spoken are the lines of comments, prose and lists that mention a listed
+	// digest.
 	spoken []int
 	// known is set where a use names a repository of the advisories, whatever
 	// its tag.
@@ -107,18 +108,46 @@ func (s *subjects) use(r *reading, u *image.Use, named map[string]bool) {
 // mentions adds the listed digests that stand in no use, unless they are only
 // spoken of.
 func (s *subjects) mentions(r *reading, f *source.File, comment string, named map[string]bool) {
-	for _, m := range s.set.Scan(f.Data) {
+	found := s.set.Scan(f.Data)
+	list := isList(found)
+	for _, m := range found {
 		digest := m.Hit.Digest.Digest
 		line := f.Position(m.Span.Start).Line
 		switch {
 		case named[digest]:
-		case isProse(f.Path), isComment(f.Data[f.Offset(line):m.Span.Start], comment),
+		case list, isProse(f.Path), isComment(f.Data[f.Offset(line):m.Span.Start], comment),
 			isCode(f.Path) && !bytes.HasSuffix(f.Data[:m.Span.Start], []byte("@")):
 			r.spoken = append(r.spoken, line)
 		default:
 			r.namings = append(r.namings, naming{digest: digest, line: line, text: lineText(f, line)})
 		}
 	}
+}
+
+// leastList is how many digests make a list.
+const leastList = 3
+
+// isList reports whether mentions are a list of the digests of an incident, of
+// what is looked for or denied. A lock file has several digests too, but those
+// of one image, which the same tags led to.
+func isList(found []advisories.Mention) bool {
+	var all []advisories.Hit
+	apart := false
+	for _, m := range found {
+		if !slices.Contains(all, m.Hit) {
+			apart = apart || slices.ContainsFunc(all, func(h advisories.Hit) bool { return unrelated(m.Hit, h) })
+			all = append(all, m.Hit)
+		}
+	}
+	return apart && len(all) >= leastList
+}
+
+// unrelated reports whether a and b are of one incident, and no tag of the
+// repository led to both.
+func unrelated(a, b advisories.Hit) bool {
+	return a.Advisory == b.Advisory && a.Digest.Repository == b.Digest.Repository &&
+		len(a.Digest.Tags) > 0 && len(b.Digest.Tags) > 0 &&
+		!slices.ContainsFunc(a.Digest.Tags, func(tag string) bool { return slices.Contains(b.Digest.Tags, tag) })
 }
 
 // lineText is a line for [Event.Text].

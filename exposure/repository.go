@@ -359,7 +359,7 @@ func (r *repository) noteReadings(now map[string]reading) {
 		r.note("no file decides the tag of an image that advisories speak of: %s", some(undecided))
 	}
 	if len(spoken) > 0 {
-		r.note("comments or texts mention listed digests, which is no use: %s", some(spoken))
+		r.note("comments, texts or lists mention listed digests, which is no use: %s", some(spoken))
 	}
 }
 

@@ -389,3 +389,31 @@ func TestMentionsInCode(t *testing.T) {
 		}
 	}
 }
+
+// Three digests that no one image has are a list; those of one image are a lock.
+func TestMentionsInLists(t *testing.T) {
+	const (
+		alpine      = "2588a44890263a8185bd5d9fadb6bc9220b60245dbcbc4da35e1b62a6f8c230d"
+		alpineAMD64 = "d186161ae8e33cd7702dd2a6c0337deb14e2b178542d232129c0da64b1af06e4"
+		alpineARM64 = "415610a42c5b51347709e315f5efb6fffa588b6ebc1b95b24abf28088347791b"
+		debian      = "222e6bfed0f3bb1937bf5e719a2342871ccd683ff1c0cb967c8e31ea58beaf7b"
+		latest      = "a0d9366f6f0166dcbf92fcdc98e1a03d2e6210e8d7e8573f74d50849130651a0"
+	)
+	s := newSubjects(advisories.Embedded())
+	for _, test := range []struct {
+		digests []string
+		list    bool
+	}{
+		{[]string{alpine}, false},
+		{[]string{alpine, alpineAMD64, alpineARM64}, false},
+		{[]string{alpine, debian}, false},
+		{[]string{alpine, debian, alpine}, false},
+		{[]string{alpine, debian, latest}, true},
+		{[]string{alpine, alpineAMD64, debian}, true},
+	} {
+		r := s.read(&source.File{Path: "images.json", Data: []byte("[\"" + strings.Join(test.digests, "\",\n\"") + "\"]\n")}, nil)
+		if n := len(test.digests); test.list && len(r.spoken) != n || !test.list && len(r.namings) != n {
+			t.Errorf("%v: %d named and %d spoken of", test.digests, len(r.namings), len(r.spoken))
+		}
+	}
+}
