@@ -65,6 +65,27 @@ func TestLogChunks(t *testing.T) {
 	}
 }
 
+// TestLogNextLine has a digest's line read with the next one, which names the
+// image, wherever the chunk between them ends.
+func TestLogNextLine(t *testing.T) {
+	data, err := os.ReadFile("testdata/logs/copy.log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, _ := scanLog(t, bytes.NewReader(data), logChunk)
+	padding := bytes.Repeat([]byte("padding\n"), (logHistory+2000)/8)
+	for cut := range len(data) {
+		padded := append(slices.Clone(padding[cut/8*8:]), data...)
+		got, _ := scanLog(t, bytes.NewReader(padded), 2000+cut%8)
+		for i := range got {
+			got[i].Place.Line -= len(padding)/8 - cut/8
+		}
+		if fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Fatalf("%d bytes in the first chunk:\ngot  %v\nwant %v", cut, got, want)
+		}
+	}
+}
+
 func TestLogLines(t *testing.T) {
 	log := strings.Repeat("2026-04-22T12:00:00Z noise\n", 100_000) +
 		"2026-04-22T12:30:00Z + docker pull acme/scan:v1.2\n" +
