@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/digestlint/digestlint/image"
 )
@@ -200,6 +201,17 @@ func (x *Set) say(of string, e entry) {
 // All is the advisories of the set in the order of their IDs, oldest first.
 // They are shared and must not be changed.
 func (x *Set) All() []*Advisory { return x.all }
+
+// Modified is when the last of the advisories changed, as far as they say.
+func (x *Set) Modified() time.Time {
+	var last time.Time
+	for _, a := range x.all {
+		if a.Modified.After(last) {
+			last = a.Modified
+		}
+	}
+	return last
+}
 
 // All is [Set.All] of the advisories in use.
 func All() []*Advisory { return load().All() }

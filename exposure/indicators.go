@@ -441,7 +441,7 @@ func (in *indicators) readTable(data []byte, comma rune) {
 			return
 		}
 		if err != nil {
-			in.complain(0, "%v", err)
+			in.errs = append(in.errs, fmt.Errorf("%s: %w", in.name, err))
 			return
 		}
 		line, _ := r.FieldPos(0)

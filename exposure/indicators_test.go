@@ -93,9 +93,81 @@ func TestReadIndicatorsExported(t *testing.T) {
 				}
 			}
 		}
-		for _, text := range []string{"checkmarx/kics:latest", "checkmarx/kics:v2.1.21", "aquasec/trivy:0.69.4"} {
-			if len(set.Match(ref(t, text))) == 0 {
-				t.Errorf("%s lost %s", name, text)
+		for _, text := range suspects(want) {
+			now, before := set.Match(ref(t, text)), advisories.Embedded().Match(ref(t, text))
+			if len(now) == 0 || len(before) > 0 && now[0].When() == "" && before[0].When() != "" {
+				t.Errorf("%s: %s was %+v, and is %+v", name, text, before, now)
+			}
+		}
+	}
+}
+
+// suspects are references of which the advisories speak: each tag, the start of
+// each range, and a tag of each repository whose name is the verdict.
+func suspects(all []*advisories.Advisory) []string {
+	var refs []string
+	for _, a := range all {
+		for _, r := range a.Repositories {
+			if r.State != advisories.NoState {
+				refs = append(refs, strings.Replace(r.Name, "/*", "/app", 1)+":any")
+			}
+		}
+		for _, s := range a.Tags {
+			for _, name := range s.In {
+				for _, tag := range s.Names {
+					refs = append(refs, name+":"+tag)
+				}
+				if s.Versions.From != "" {
+					refs = append(refs, name+":"+s.Versions.From)
+				}
+			}
+		}
+	}
+	return refs
+}
+
+// TestReadIndicatorsVendor has the header and the rows of a vendor's table, in
+// which few rows are about images
+// (https://github.com/DataDog/indicators-of-compromise).
+func TestReadIndicatorsVendor(t *testing.T) {
+	all, err := ReadIndicators("iocs.csv", strings.NewReader(`artifact_type,name,affected_versions
+pypi package,acme,"1.82.7, 1.82.8"
+docker image,acme/scanner,"0.69.4, 0.69.5"
+docker image,ghcr.io/acme/scanner,0.69.4
+github action,acme/setup,0.2.0 to 0.2.6
+github action,acme/action,All tags not starting with v except 0.35.0
+npm package,@acme/floating,2.15.1
+file hash,`+other[7:]+`,
+ipv4,203.0.113[.]7,
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `tags docker.io/acme/scanner 0.69.4,0.69.5 overwritten
+tags ghcr.io/acme/scanner 0.69.4 overwritten
+trace ` + other[7:] + `
+trace 203.0.113[.]7`
+	if got := said(all); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	if a := all[0]; a.ID != "iocs" || a.Title != "indicators from iocs.csv" {
+		t.Errorf("%s: %s", a.ID, a.Title)
+	}
+}
+
+// TestReadIndicatorsOlder holds that a version of a known advisory of any age
+// takes nothing away and loses nothing.
+func TestReadIndicatorsOlder(t *testing.T) {
+	for _, modified := range []string{"", "modified: 2000-01-01\n", "modified: 2999-01-01\n"} {
+		all, err := ReadIndicators("x", strings.NewReader("advisory: DL-2026-0001\ntitle: t\ntype: compromised-publisher\nseverity: low\n"+modified+
+			"certainty: reported\n\ndigest: "+other+"\nkind: index\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		set := advisories.Embedded().With(all...)
+		for _, digest := range []string{listed, other} {
+			if _, ok := set.LookupDigest(digest); !ok {
+				t.Errorf("%q: %s is lost", modified, digest)
 			}
 		}
 	}

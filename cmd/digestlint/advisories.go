@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/digestlint/digestlint/advisories"
+	"github.com/digestlint/digestlint/report"
 )
 
 func (a *app) advisories() *cobra.Command {
@@ -22,12 +24,16 @@ func (a *app) advisories() *cobra.Command {
 	cmd.AddCommand(
 		&cobra.Command{
 			Use:   "list",
-			Short: "one line an incident",
+			Short: "one line an incident, with the bundle that it was fetched in",
 			Args:  cobra.NoArgs,
 			RunE: func(*cobra.Command, []string) error {
 				out := bufio.NewWriter(a.stdout)
 				for _, adv := range advisories.All() {
-					fmt.Fprintf(out, "%s  %-8s  %3d digests  %s\n", adv.ID, adv.Severity, len(adv.Digests), adv.Title)
+					fmt.Fprintf(out, "%s  %-8s  %3d digests  %s", adv.ID, adv.Severity, len(adv.Digests), adv.Title)
+					if from := a.origin(adv); from != "" {
+						fmt.Fprintf(out, "  [%s]", from)
+					}
+					fmt.Fprintln(out)
 				}
 				return out.Flush()
 			},
@@ -42,6 +48,9 @@ func (a *app) advisories() *cobra.Command {
 					if strings.EqualFold(adv.ID, args[0]) {
 						out := bufio.NewWriter(a.stdout)
 						show(out, adv)
+						if from := a.origin(adv); from != "" {
+							fmt.Fprintf(out, "\nfrom\n  the bundle %s of %s, %s\n", from, a.fetched.bundle.Made.Format(time.RFC3339), report.Visible(a.fetched.Source))
+						}
 						return out.Flush()
 					}
 				}

@@ -106,12 +106,15 @@ func (a *app) runExposure(cmd *cobra.Command, x *exposureFlags) error {
 	if err := x.check(); err != nil {
 		return err
 	}
-	set, err := x.advisories(a)
+	set, incomplete, err := x.advisories(a)
 	if err != nil {
 		return err
 	}
 	all := x.evidence(a.stdin)
 	rec := exposure.NewRecorder(set)
+	for _, err := range incomplete {
+		rec.Error(err)
+	}
 	var session *session
 	if len(x.registries) > 0 {
 		settings, err := x.input.settings()
@@ -200,16 +203,19 @@ func (a *app) purge(ctx context.Context, x *exposureFlags, client *registry.Clie
 	return nil
 }
 
-// advisories are those in use, and the indicators that the flags name.
-func (x *exposureFlags) advisories(a *app) (*advisories.Set, error) {
-	set := advisories.Current()
+// advisories are those in use, and the indicators that the flags name. What of
+// those can't be read is incomplete, but the rest counts: nobody has time for a
+// misspelt line then. A file of which nothing can be read is an error.
+func (x *exposureFlags) advisories(a *app) (set *advisories.Set, incomplete []error, err error) {
+	set = advisories.Current()
 	for _, name := range x.indicators {
 		more, err := readNamed(name, a.stdin, func(r io.Reader) ([]*advisories.Advisory, error) {
 			return exposure.ReadIndicators(name, r)
 		})
-		if err != nil {
-			return nil, fmt.Errorf("--digests: %w", err)
+		if len(more) == 0 && err != nil {
+			return nil, nil, fmt.Errorf("--digests: %w", err)
 		}
+		incomplete = append(incomplete, lines(err)...)
 		set = set.With(more...)
 	}
 	if len(x.indicators) > 0 {
@@ -217,7 +223,19 @@ func (x *exposureFlags) advisories(a *app) (*advisories.Set, error) {
 			fmt.Fprintf(a.stderr, "digestlint: %s\n", report.Visible(c.String()))
 		}
 	}
-	return set, nil
+	return set, incomplete, nil
+}
+
+// lines are the errors that err joins, each about a line.
+func lines(err error) []error {
+	var joined interface{ Unwrap() []error }
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &joined):
+		return joined.Unwrap()
+	}
+	return []error{err}
 }
 
 // readNamed hands the content of a file, or of standard input for "-", to read.

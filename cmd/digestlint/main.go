@@ -60,6 +60,7 @@ type app struct {
 	verbose        bool
 	color          string
 	noUpdates      bool
+	fetched        *fetched // advisories in use; nil for none
 }
 
 // exitError ends the program with a status of its own.
@@ -101,7 +102,7 @@ them in place without touching another byte.`,
 		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		// Whatever is judged is judged by all that is known.
-		PersistentPreRun: func(*cobra.Command, []string) { a.useUpdates() },
+		PersistentPreRunE: func(*cobra.Command, []string) error { return a.useUpdates() },
 	}
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)

@@ -7,15 +7,19 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/digestlint/digestlint/advisories"
+	"github.com/digestlint/digestlint/cache"
 	"github.com/digestlint/digestlint/config"
 	"github.com/digestlint/digestlint/image"
 	"github.com/digestlint/digestlint/registry"
@@ -39,21 +43,6 @@ type stored struct {
 	Bundle    []byte `json:"bundle"`
 }
 
-// verify gives the bundle if it is what the key has signed.
-func (s *stored) verify() (*advisories.Bundle, error) {
-	key, err := advisories.NewKey(s.Key)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := advisories.Verify([]advisories.Key{key}, s.Bundle, s.Signature); err != nil {
-		return nil, err
-	}
-	return advisories.ParseBundle(s.Source, s.Bundle)
-}
-
-// maxStored bounds the stored file, in bytes: a bundle, in base64.
-const maxStored = 2 * registry.MaxFile
-
 func storedName() (string, error) {
 	dir, err := cacheDir()
 	if err != nil {
@@ -62,55 +51,108 @@ func storedName() (string, error) {
 	return filepath.Join(dir, "advisories.json"), nil
 }
 
-// loadStored reads what was fetched last; nil where there is nothing.
-func loadStored() (*stored, error) {
+// fetched is what was fetched last, verified.
+type fetched struct {
+	stored
+	key    advisories.Key
+	bundle *advisories.Bundle
+}
+
+// loadFetched reads and verifies what was fetched last; nil where there is
+// nothing.
+func loadFetched() (*fetched, error) {
 	name, err := storedName()
 	if err != nil {
 		return nil, nil //nolint:nilerr,nilnil // without a folder for it there is none
 	}
-	info, err := os.Stat(name)
+	data, err := cache.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil //nolint:nilnil // there need not be one
 	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
-	if !info.Mode().IsRegular() || info.Size() > maxStored {
-		return nil, fmt.Errorf("%s is not what an update has written", name)
-	}
-	data, err := os.ReadFile(name)
+	u, err := parseFetched(data)
 	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	return u, nil
+}
+
+func parseFetched(data []byte) (*fetched, error) {
+	u := &fetched{}
+	if err := json.Unmarshal(data, &u.stored); err != nil {
+		return nil, fmt.Errorf("it is damaged: %w", err)
+	}
+	var err error
+	if u.key, err = advisories.NewKey(u.Key); err != nil {
 		return nil, err
 	}
-	var s stored
-	if err := json.Unmarshal(data, &s); err != nil {
-		return nil, fmt.Errorf("%s is damaged: %w", name, err)
+	if _, err := advisories.Verify([]advisories.Key{u.key}, u.Bundle, u.Signature); err != nil {
+		return nil, err
 	}
-	return &s, nil
+	u.bundle, err = advisories.ParseBundle(u.Source, u.Bundle)
+	return u, err
 }
 
 // useUpdates makes the program answer from what was fetched last, too. What
-// can't be verified is told and left out.
-func (a *app) useUpdates() {
-	if a.noUpdates || os.Getenv(noUpdatesVariable) != "" {
-		return
-	}
-	s, err := loadStored()
-	if err == nil && s != nil {
-		var b *advisories.Bundle
-		if b, err = s.verify(); err == nil {
-			advisories.Use(advisories.Embedded().With(b.Advisories...))
-			return
+// can't be verified is told and left out; an error is a variable without sense.
+func (a *app) useUpdates() error {
+	off := a.noUpdates
+	if text := os.Getenv(noUpdatesVariable); text != "" && !off {
+		var err error
+		if off, err = strconv.ParseBool(text); err != nil {
+			return fmt.Errorf("%s: %q is neither true nor false", noUpdatesVariable, text)
 		}
 	}
-	if err != nil {
+	if off {
+		return nil
+	}
+	u, err := loadFetched()
+	if err == nil && u != nil {
+		err = u.expected(os.Getenv(keyVariable))
+	}
+	switch {
+	case err != nil:
 		fmt.Fprintf(a.stderr, "digestlint: updated advisories left out: %s\n", report.Visible(err.Error()))
 		fmt.Fprintln(a.stderr, "hint: run `digestlint advisories update` again")
+	case u != nil:
+		a.fetched = u
+		advisories.Use(advisories.Embedded().With(u.bundle.Advisories...))
 	}
+	return nil
+}
+
+// expected is an error unless u is signed with a key of the file, which may be
+// none. A pipeline that takes its cache from elsewhere names the key, since
+// whoever may write the cache could put a bundle of their own there, with their
+// key beside it.
+func (u *fetched) expected(keyFile string) error {
+	if keyFile == "" {
+		return nil
+	}
+	keys, err := readKeys(keyFile)
+	if err != nil {
+		return fmt.Errorf("%s: %w", keyVariable, err)
+	}
+	if !slices.Contains(keys, u.key) {
+		return fmt.Errorf("they are signed with %s, which is not in %s", u.key, keyFile)
+	}
+	return nil
+}
+
+// origin is the name of the bundle that adv was fetched in, empty for one of
+// the program's own.
+func (a *app) origin(adv *advisories.Advisory) string {
+	if a.fetched == nil || !slices.Contains(a.fetched.bundle.Advisories, adv) {
+		return ""
+	}
+	return a.fetched.bundle.Name
 }
 
 func (a *app) updateAdvisories() *cobra.Command {
 	var source, key string
+	var in input
 	var network network
 	cmd := &cobra.Command{
 		Use:   "update",
@@ -127,7 +169,14 @@ says how a bundle is made and signed.`,
   digestlint advisories update`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			session, err := network.open(&config.Config{}, nil)
+			settings := &config.Config{}
+			if in.config != "" { // one that is found belongs to a repository
+				var err error
+				if settings, err = in.settings(); err != nil {
+					return err
+				}
+			}
+			session, err := network.open(settings, nil)
 			if err != nil {
 				return err
 			}
@@ -140,95 +189,141 @@ says how a bundle is made and signed.`,
 	network.flags(cmd)
 	cmd.Flags().StringVar(&source, "source", "", "the bundle's `ADDRESS`: https://… (its signature is at ….sig), or oci://REGISTRY/NAME:TAG")
 	cmd.Flags().StringVar(&key, "key", "", "the public key, Ed25519 in PEM (`file`)")
+	cmd.Flags().StringVar(&in.config, "config", "", "read from this `file` how to reach registries")
 	return cmd
 }
 
 // fetchUpdate fetches, verifies and stores a bundle. What was stored before
 // gives the source and the key where they are empty.
 func (a *app) fetchUpdate(ctx context.Context, client *registry.Client, source, keyFile string) error {
-	old, err := loadStored()
+	old, err := loadFetched()
 	if err != nil {
-		a.complain(err) // and is replaced
-	}
-	var known *advisories.Bundle
-	if old != nil {
-		if known, err = old.verify(); err != nil {
-			a.complain(err)
-			known = nil
-		}
+		// It is replaced; that it could be believed is not known, so neither
+		// can what it pins.
+		a.complain(err)
 	}
 	if source == "" && old != nil {
 		source = old.Source
 	}
-	if source == "" {
-		return errors.New("where from? name the bundle with --source, and the public key with --key")
+	if err := checkSource(source); err != nil {
+		return err
 	}
 	keys, err := updateKeys(keyFile, old)
 	if err != nil {
 		return err
 	}
-	s, bundle, err := fetchVerified(ctx, client, source, keys)
+	u, err := fetchVerified(ctx, client, source, keys)
 	if err != nil {
 		return &exitError{exitIncomplete, err}
 	}
-	made := bundle.Made.Format(time.RFC3339)
-	switch {
-	case known != nil && bundle.Made.Before(known.Made):
-		return &exitError{exitIncomplete, fmt.Errorf("%s: the bundle of %s is older than the one of %s that is here; nothing was taken over",
-			source, made, known.Made.Format(time.RFC3339))}
-	case known != nil && bytes.Equal(s.Bundle, old.Bundle) && bytes.Equal(s.Key, old.Key) && s.Source == old.Source:
-		fmt.Fprintf(a.stdout, "%s of %s is here already\n", report.Visible(bundle.Name), made)
-		return nil
-	}
-	if err := s.save(); err != nil {
-		return &exitError{exitIncomplete, fmt.Errorf("keep the advisories: %w", err)}
-	}
-	key, err := advisories.NewKey(s.Key)
+	changed, err := u.save()
 	if err != nil {
-		return err
+		return &exitError{exitIncomplete, err}
 	}
-	fmt.Fprintf(a.stdout, "%s of %s: %d advisories, signed with %s\n", report.Visible(bundle.Name), made, len(bundle.Advisories), key)
-	for _, c := range advisories.Embedded().With(bundle.Advisories...).Contradictions() {
-		fmt.Fprintf(a.stderr, "digestlint: %s\n", report.Visible(c.String()))
+	u.summarise(a.stdout, a.stderr, old, changed)
+	return nil
+}
+
+// summarise tells what u has changed, old having been there before.
+func (u *fetched) summarise(stdout, stderr io.Writer, old *fetched, changed bool) {
+	name := report.Visible(u.bundle.Name) + " of " + u.bundle.Made.Format(time.RFC3339)
+	if !changed {
+		fmt.Fprintf(stdout, "%s is here already\n", name)
+		return
+	}
+	fmt.Fprintf(stdout, "%s: %d advisories, signed with %s\n", name, len(u.bundle.Advisories), u.key)
+	before := advisories.Embedded()
+	if old != nil {
+		before = before.With(old.bundle.Advisories...)
+	}
+	after := advisories.Embedded().With(u.bundle.Advisories...)
+	tell := func(format string, args ...any) {
+		fmt.Fprintf(stderr, "digestlint: %s\n", report.Visible(fmt.Sprintf(format, args...)))
+	}
+	for _, adv := range u.bundle.Advisories {
+		if !slices.Contains(after.All(), adv) {
+			tell("%s: the program knows a later version, which counts", adv.ID)
+		}
+	}
+	for _, adv := range before.All() {
+		for _, d := range adv.Digests {
+			if _, ok := after.LookupDigest(d.Digest); !ok {
+				tell("%s: %s is not listed any longer", adv.ID, d.Digest)
+			}
+		}
+	}
+	for _, c := range after.Contradictions() {
+		tell("%s", c)
+	}
+}
+
+// checkSource refuses what is no address of a bundle.
+func checkSource(source string) error {
+	name, artifact := strings.CutPrefix(source, "oci://")
+	switch {
+	case source == "":
+		return errors.New("where from? name the bundle with --source, and the public key with --key")
+	case artifact:
+		if _, err := image.Parse(name); err != nil {
+			return fmt.Errorf("--source: %w", err)
+		}
+	case !strings.HasPrefix(source, "https://") && !strings.HasPrefix(source, "http://"):
+		return errors.New("--source has to start with https:// or oci://")
 	}
 	return nil
 }
 
 // updateKeys are the keys of the file, or the one that an earlier update has
 // pinned.
-func updateKeys(file string, old *stored) ([]advisories.Key, error) {
-	if file == "" {
-		if old == nil {
-			return nil, errors.New("name the public key that the bundle is signed with: --key FILE")
-		}
-		key, err := advisories.NewKey(old.Key)
-		return []advisories.Key{key}, err
+func updateKeys(file string, old *fetched) ([]advisories.Key, error) {
+	if file == "" && old == nil {
+		return nil, errors.New("name the public key that the bundle is signed with: --key FILE")
 	}
-	data, err := os.ReadFile(file)
+	if file == "" {
+		return []advisories.Key{old.key}, nil
+	}
+	keys, err := readKeys(file)
 	if err != nil {
 		return nil, fmt.Errorf("--key: %w", err)
 	}
+	return keys, nil
+}
+
+// maxKeys bounds the file of the public keys, in bytes.
+const maxKeys = 1 << 16
+
+func readKeys(file string) ([]advisories.Key, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxKeys))
+	if err != nil {
+		return nil, err
+	}
 	keys, err := advisories.ParseKeys(data)
 	if err != nil {
-		return nil, fmt.Errorf("--key: %s: %w", file, err)
+		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	return keys, nil
 }
 
 // fetchVerified fetches a bundle that one of the keys has signed.
-func fetchVerified(ctx context.Context, client *registry.Client, source string, keys []advisories.Key) (*stored, *advisories.Bundle, error) {
-	s := &stored{Source: source}
+func fetchVerified(ctx context.Context, client *registry.Client, source string, keys []advisories.Key) (*fetched, error) {
+	u := &fetched{stored: stored{Source: source}}
 	var err error
-	if s.Bundle, s.Signature, err = fetchBundle(ctx, client, source); err != nil {
-		return nil, nil, err
+	if u.Bundle, u.Signature, err = fetchBundle(ctx, client, source); err != nil {
+		return nil, err
 	}
-	signer, err := advisories.Verify(keys, s.Bundle, s.Signature)
-	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w; nothing was taken over", source, err)
+	if u.key, err = advisories.Verify(keys, u.Bundle, u.Signature); err != nil {
+		return nil, fmt.Errorf("%s: %w; nothing was taken over", source, err)
 	}
-	s.Key = signer.Bytes()
-	bundle, err := advisories.ParseBundle(source, s.Bundle)
-	return s, bundle, err
+	u.Key = u.key.Bytes()
+	if u.bundle, err = advisories.ParseBundle(source, u.Bundle); err != nil {
+		return nil, fmt.Errorf("%w; nothing was taken over", err)
+	}
+	return u, nil
 }
 
 // fetchBundle reads a bundle and its signature: two addresses, or the two files
@@ -263,35 +358,58 @@ func fetchBundle(ctx context.Context, client *registry.Client, source string) (b
 	return bundle, signature, nil
 }
 
-// save replaces what was stored, at once.
-func (s *stored) save() error {
+// errKept is what is there already.
+var errKept = errors.New("kept")
+
+// save puts u in the place of what was stored, unless that is later: whoever can
+// answer for the source could otherwise make everybody forget. It reports
+// whether anything has changed.
+func (u *fetched) save() (changed bool, err error) {
 	name, err := storedName()
 	if err != nil {
-		return err
+		return false, err
 	}
-	data, err := json.Marshal(s)
+	data, err := json.Marshal(u.stored)
 	if err != nil {
-		return err
+		return false, err
 	}
-	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
-		return err
+	err = cache.UpdateFile(name, func(old []byte, err error) ([]byte, error) {
+		// What can't be read, or believed, has nothing to say.
+		before, parseErr := parseFetched(old)
+		if err != nil || parseErr != nil {
+			return data, nil //nolint:nilerr // it is replaced
+		}
+		switch {
+		case u.bundle.Made.Before(before.bundle.Made):
+			return nil, &rollbackError{u.Source, name, u.bundle.Made, before.bundle.Made}
+		case bytes.Equal(old, data):
+			return nil, errKept
+		}
+		return data, nil
+	})
+	switch {
+	case errors.Is(err, errKept):
+		return false, nil
+	case errors.As(err, new(*rollbackError)):
+		return false, err
+	case err != nil:
+		return false, fmt.Errorf("keep the advisories: %w", err)
 	}
-	temp, err := os.CreateTemp(filepath.Dir(name), ".advisories-*")
-	if err != nil {
-		return err
-	}
-	_, err = temp.Write(data)
-	if err == nil {
-		err = temp.Sync()
-	}
-	if closed := temp.Close(); err == nil {
-		err = closed
-	}
-	if err == nil {
-		err = os.Rename(temp.Name(), name)
-	}
-	if err != nil {
-		os.Remove(temp.Name())
-	}
-	return err
+	return true, nil
+}
+
+// rollbackError is a bundle that is older than the one that is there.
+type rollbackError struct {
+	source, file string
+	made, before time.Time
+}
+
+func (e *rollbackError) Error() string {
+	return fmt.Sprintf("%s: the bundle of %s is older than the one of %s that is here; nothing was taken over",
+		e.source, e.made.Format(time.RFC3339), e.before.Format(time.RFC3339))
+}
+
+// Hint says what to do where another source is meant.
+func (e *rollbackError) Hint() string {
+	return "if it is meant to take the place of the other one, remove " + e.file + " first"
 }

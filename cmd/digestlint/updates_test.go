@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"encoding/pem"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -146,7 +148,25 @@ func TestUpdateAdvisories(t *testing.T) {
 	p.runs(exitClean, "check", "--no-updates", file)
 	out, _ = p.runs(exitClean, "advisories", "list")
 	contains(t, out, "ACME-2099-0001")
+	contains(t, out, "acme/app replaced  [acme]\n")
 	contains(t, out, "DL-2026-0001")
+	out, _ = p.runs(exitClean, "advisories", "show", "acme-2099-0001")
+	contains(t, out, "the bundle acme of 2099-03-02T12:00:00Z, "+p.address)
+	out, _ = p.runs(exitClean, "version")
+	contains(t, out, "advisories of 2099-03-02T12:00:00Z, acme, from "+p.address)
+	out, _ = p.runs(exitClean, "version", "--no-updates")
+	if strings.Contains(out, "acme") {
+		t.Errorf("the version names what is left out:\n%s", out)
+	}
+
+	t.Setenv(noUpdatesVariable, "true")
+	p.runs(exitClean, "check", file)
+	t.Setenv(noUpdatesVariable, "false")
+	p.runs(exitFindings, "check", file)
+	t.Setenv(noUpdatesVariable, "maybe")
+	_, said = p.runs(exitUsage, "check", file)
+	contains(t, said, noUpdatesVariable+`: "maybe" is neither true nor false`)
+	t.Setenv(noUpdatesVariable, "")
 
 	// Source and key are pinned; nothing goes back.
 	out, _ = p.runs(exitClean, "advisories", "update")
@@ -156,6 +176,7 @@ func TestUpdateAdvisories(t *testing.T) {
 	p.publish(0)
 	_, said = p.runs(exitIncomplete, "advisories", "update")
 	contains(t, said, "is older than the one of 2099-03-02T13:00:00Z")
+	contains(t, said, "hint: if it is meant to take the place of the other one, remove "+filepath.Join(p.dir, "cache", "advisories.json"))
 
 	// A bundle of somebody else, a changed one, and one that is cut off.
 	other := newPublisher(t)
@@ -171,6 +192,154 @@ func TestUpdateAdvisories(t *testing.T) {
 	contains(t, said, "63 bytes")
 	out, _ = p.runs(exitFindings, "check", file)
 	contains(t, out, "ACME-2099-0001")
+}
+
+// What an update changes for the worse is told.
+func TestUpdateTells(t *testing.T) {
+	p := newPublisher(t)
+	p.publish(0)
+	p.runs(exitClean, "advisories", "update", "--source", p.address, "--key", p.key)
+	withdrawn := strings.Replace(newAdvisory, newDigest, newDigest[:len(newDigest)-1]+"0", 1)
+	older := strings.NewReplacer("ACME-2099-0001", "DL-2026-0001", "2099-03-02", "2026-04-23").Replace(withdrawn)
+	const good = "sha256:bcc376de8d77cfe086a917230e818dc9f8528e3c852f7b1aff648949b6258d1c" // of DL-2026-0002
+	listed := strings.Replace(strings.Replace(newAdvisory, newDigest, good, 1), "ACME-2099-0001", "ACME-2099-0002", 1)
+	bundle, err := advisories.WriteBundle("acme", time.Date(2099, 3, 3, 0, 0, 0, 0, time.UTC), []advisories.File{
+		{Name: "a", Data: []byte(withdrawn)}, {Name: "b", Data: []byte(older)}, {Name: "c", Data: []byte(listed)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.served["/bundle.txt"], p.served["/bundle.txt.sig"] = bundle, ed25519.Sign(p.private, bundle)
+	out, said := p.runs(exitClean, "advisories", "update")
+	contains(t, out, "3 advisories")
+	contains(t, said, "DL-2026-0001: the program knows a later version, which counts")
+	contains(t, said, "ACME-2099-0001: "+newDigest+" is not listed any longer")
+	contains(t, said, good+" is listed as malicious by ACME-2099-0002, and good by DL-2026-0002")
+	if n := strings.Count(said, "\n"); n != 3 {
+		t.Errorf("%d lines instead of 3:\n%s", n, said)
+	}
+	out, _ = p.runs(exitClean, "advisories", "list")
+	if n := strings.Count(out, "DL-2026-0001"); n != 1 || strings.Contains(out, "DL-2026-0001  critical    1 digests") {
+		t.Errorf("an older advisory has taken the place of the program's:\n%s", out)
+	}
+}
+
+// A pipeline whose cache others can write names the key.
+func TestUpdateOfAnotherKey(t *testing.T) {
+	p, other := newPublisher(t), newPublisher(t)
+	other.dir = p.dir // one cache
+	other.publish(0)
+	other.runs(exitClean, "advisories", "update", "--source", other.address, "--key", other.key)
+	t.Setenv(keyVariable, p.key)
+	out, said := p.runs(exitClean, "advisories", "list")
+	contains(t, said, "which is not in "+p.key)
+	if strings.Contains(out, "ACME") {
+		t.Error("a bundle of another key was taken")
+	}
+	t.Setenv(keyVariable, filepath.Join(p.dir, "none"))
+	_, said = p.runs(exitClean, "advisories", "list")
+	contains(t, said, keyVariable+": ")
+	t.Setenv(keyVariable, other.key)
+	out, _ = p.runs(exitClean, "advisories", "list")
+	contains(t, out, "ACME")
+	// The pin is exchanged by who names another key, and only for what is not
+	// older.
+	t.Setenv(keyVariable, "")
+	p.publish(1)
+	p.runs(exitIncomplete, "advisories", "update", "--source", p.address)
+	p.runs(exitClean, "advisories", "update", "--source", p.address, "--key", p.key)
+	_, said = p.runs(exitIncomplete, "advisories", "update", "--source", other.address, "--key", other.key)
+	contains(t, said, "is older")
+}
+
+// Of updates at the same time the latest stays.
+func TestUpdatesAtOnce(t *testing.T) {
+	p := newPublisher(t)
+	t.Setenv(cacheVariable, filepath.Join(p.dir, "cache"))
+	const n = 12
+	var wg sync.WaitGroup
+	for hours := range n {
+		u := &fetched{}
+		u.Bundle, u.Signature = p.bundle(hours)
+		u.Key = p.private.Public().(ed25519.PublicKey)
+		var err error
+		if u.bundle, err = advisories.ParseBundle("x", u.Bundle); err != nil {
+			t.Fatal(err)
+		}
+		wg.Go(func() {
+			var older *rollbackError
+			if _, err := u.save(); err != nil && !errors.As(err, &older) {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	u, err := loadFetched()
+	if err != nil || u.bundle.Made.Hour() != 12+n-1 {
+		t.Errorf("%+v, %v", u, err)
+	}
+}
+
+// What is wrong with the flags is found before anybody is asked.
+func TestUpdateUsage(t *testing.T) {
+	p := newPublisher(t)
+	private := filepath.Join(p.dir, "private.pem")
+	if err := os.WriteFile(private, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: []byte("hunter2")}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for want, args := range map[string][]string{
+		"https:// or oci://": {"--source", "ftp://a.example/b", "--key", p.key},
+		"--source: ":         {"--source", "oci://A B", "--key", p.key},
+		"no such file":       {"--source", p.address, "--key", filepath.Join(p.dir, "none")},
+		"a private key":      {"--source", p.address, "--key", private},
+	} {
+		_, said := p.runs(exitUsage, append([]string{"advisories", "update"}, args...)...)
+		contains(t, said, want)
+		if strings.Contains(said, "hunter2") {
+			t.Error("the key is shown")
+		}
+	}
+	for want, source := range map[string]string{
+		"not an https address": "http://a.example/bundle.txt",
+		"not the address":      "https://me:hunter2@a.example/bundle.txt",
+	} {
+		_, said := p.runs(exitIncomplete, "advisories", "update", "--source", source, "--key", p.key)
+		contains(t, said, want)
+		if strings.Contains(said, "hunter2") {
+			t.Error("the password is shown")
+		}
+	}
+}
+
+// A file of which one line can't be read still counts.
+func TestExposureBadIndicator(t *testing.T) {
+	p := newPublisher(t)
+	images := filepath.Join(p.dir, "images.txt")
+	if err := os.WriteFile(images, []byte("REPOSITORY   TAG   DIGEST   IMAGE ID   CREATED   SIZE\n"+
+		"acme/app   1   "+newDigest+"   0123456789ab   2 days ago   5MB\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(p.dir, "iocs.txt")
+	for text, status := range map[string]int{
+		newDigest + "\n":                   exitFindings,
+		newDigest + "\nsha256:12\na b c\n": exitIncomplete,
+		"sha256:12\n":                      exitUsage,
+	} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out, said := p.runs(status, "exposure", "--images", images, "--digests", file)
+		if status != exitUsage {
+			contains(t, out, "confirmed")
+		}
+		if status != exitFindings {
+			contains(t, out+said, file+":")
+		}
+		if status == exitIncomplete {
+			contains(t, out+said, file+":2: ")
+			contains(t, out+said, file+":3: ")
+		}
+	}
 }
 
 // What is kept is verified at each start, and what is damaged says so.
@@ -200,6 +369,21 @@ func TestDamagedUpdate(t *testing.T) {
 	p.runs(exitClean, "advisories", "update", "--source", p.address, "--key", p.key)
 	out, _ := p.runs(exitClean, "advisories", "list")
 	contains(t, out, "ACME-2099-0001")
+
+	// One that others could have written is none of the user's.
+	if err := os.Chmod(name, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(name); err == nil && info.Mode().Perm()&0o022 != 0 { // a system with such rights
+		_, said := p.runs(exitClean, "advisories", "list")
+		contains(t, said, "updated advisories left out")
+	}
+	// What is damaged pins nothing.
+	if err := os.WriteFile(name, whole[:len(whole)/2], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, said := p.runs(exitUsage, "advisories", "update")
+	contains(t, said, "name the bundle with --source")
 }
 
 func TestUpdateFromRegistry(t *testing.T) {

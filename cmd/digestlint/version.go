@@ -3,8 +3,12 @@ package main
 import (
 	"fmt"
 	"runtime/debug"
+	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/digestlint/digestlint/advisories"
+	"github.com/digestlint/digestlint/report"
 )
 
 // version is set by release builds; otherwise the module's own is used.
@@ -13,11 +17,15 @@ var version string
 func (a *app) version() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
-		Short: "print the version",
+		Short: "print the version, and what the advisories are from",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintf(a.stdout, "digestlint %s\n", buildVersion())
-			return err
+			fmt.Fprintf(a.stdout, "digestlint %s\n", buildVersion())
+			fmt.Fprintf(a.stdout, "advisories of %s\n", advisories.Embedded().Modified().Format(time.DateOnly))
+			if u := a.fetched; u != nil {
+				fmt.Fprintf(a.stdout, "advisories of %s, %s, from %s\n", u.bundle.Made.Format(time.RFC3339), u.bundle.Name, report.Visible(u.Source))
+			}
+			return nil
 		},
 	}
 }
