@@ -166,6 +166,16 @@ func (f roundTrip) RoundTrip(req *http.Request) (*http.Response, error) { return
 // does.
 func pushFiles(t *testing.T, ref string, files ...string) v1.Image {
 	t.Helper()
+	img := artifact(t, files...)
+	if err := remote.Write(tag(t, ref), img); err != nil {
+		t.Fatal(err)
+	}
+	return img
+}
+
+// artifact is one of files, by name and content in turn.
+func artifact(t *testing.T, files ...string) v1.Image {
+	t.Helper()
 	img := mutate.MediaType(empty.Image, types.OCIManifestSchema1)
 	img = mutate.ConfigMediaType(img, "application/vnd.oci.empty.v1+json")
 	for i := 0; i+1 < len(files); i += 2 {
@@ -178,9 +188,6 @@ func pushFiles(t *testing.T, ref string, files ...string) v1.Image {
 		if err != nil {
 			t.Fatal(err)
 		}
-	}
-	if err := remote.Write(tag(t, ref), img); err != nil {
-		t.Fatal(err)
 	}
 	return img
 }
@@ -213,6 +220,25 @@ func TestFiles(t *testing.T) {
 	asError(t, err, NotAllowed)
 	if none.Requests() != 0 {
 		t.Error("a registry that is not allowed was asked")
+	}
+}
+
+// TestFilesDistribution reads an artifact from a registry that wants a
+// password.
+func TestFilesDistribution(t *testing.T) {
+	host := startDistribution(t, "", withPassword(t)).host
+	push := remote.WithAuth(authn.FromConfig(authn.AuthConfig{Username: user, Password: password}))
+	if err := remote.Write(tag(t, host+"/team/advisories:1"), artifact(t, "bundle.txt", "content", "bundle.txt.sig", "signature"), push); err != nil {
+		t.Fatal(err)
+	}
+	ref := parse(t, "%s/team/advisories:1", host)
+	dockerConfig(t, `{}`)
+	_, err := newFileClient(Options{}).Files(context.Background(), ref)
+	asError(t, err, Unauthorized)
+	dockerConfig(t, login(host, password))
+	files, err := New(Options{}).Files(context.Background(), ref)
+	if err != nil || len(files) != 2 || string(files[0].Data) != "content" || files[1].Name != "bundle.txt.sig" {
+		t.Errorf("%+v, %v", files, err)
 	}
 }
 
