@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// during the incident of kics, and around it.
+// The window of kics, and a moment within it.
 var (
 	kicsStart  = utc("2026-04-22 12:35:00")
 	kicsEnd    = utc("2026-04-22 15:41:31")

@@ -24,8 +24,8 @@ type format struct {
 	end   string // of a line; empty for a line feed
 	// open and shut stand around what one tool prints.
 	open, shut func(t time.Time) string
-	shared     int // spots in one file
-	packed     string
+	shared     int    // entries in one file; zero for one
+	packed     string // "zip", "gz", or empty
 }
 
 var formats = struct {
@@ -71,9 +71,6 @@ type entry struct {
 	format *format
 	at     time.Time
 	lines  []string
-	// around are lines before and behind that belong to it and are not where a
-	// trace may be.
-	before []string
 }
 
 // logFile is a log with its entries in the order of time.
@@ -87,8 +84,8 @@ type logFile struct {
 func writeLogs(o *Organisation, dir string, size Size, rng *rand.Rand) error {
 	folder := filepath.Join(dir, "all")
 	files := spread(entries(rng))
-	// Half of the text is in the files with entries, some in one that is large,
-	// and the rest in files of other work.
+	// Half of the text is around the entries, a fifth in one file, and the rest
+	// in files of other work.
 	each := size.Logs / 2 / int64(len(files))
 	others := []*format{&formats.github, &formats.gitlab, &formats.jenkins, &formats.azure, &formats.plain, &formats.journal, &formats.jsonFile, &formats.cri}
 	for i := range len(files) / 2 {
@@ -104,7 +101,7 @@ func writeLogs(o *Organisation, dir string, size Size, rng *rand.Rand) error {
 		case len(f.entries) == 0:
 			noise = size.Logs * 3 / 10 / int64(len(files)/3)
 		}
-		n, err := f.write(folder, folder, noise, rng)
+		n, err := f.write(filepath.Join(folder, f.file()), Place{Evidence: folder, Path: f.file()}, noise, rng)
 		if err != nil {
 			return err
 		}
@@ -116,12 +113,12 @@ func writeLogs(o *Organisation, dir string, size Size, rng *rand.Rand) error {
 	o.Logs = append(o.Logs, folder)
 	// What is clear is named alone, so that it is a piece of evidence.
 	clean := &logFile{path: "clean.log", format: &formats.github}
-	n, err := clean.write(dir, dir, each, rng)
+	path := filepath.Join(dir, clean.file())
+	n, err := clean.write(path, Place{Evidence: path}, each, rng)
 	if err != nil {
 		return err
 	}
 	o.LogBytes += n
-	path := filepath.Join(dir, clean.file())
 	o.Logs = append(o.Logs, path)
 	o.Spots = append(o.Spots, &Spot{What: "log without a bad image", Verdict: Clear, Places: []Place{{Evidence: path}}})
 	return nil
@@ -160,11 +157,9 @@ func (l *logFile) file() string {
 	return l.path
 }
 
-// write writes the log below dir, with so many bytes of noise, and adds the
-// places of its entries as seen from evidence. It returns the bytes before
-// packing.
-func (l *logFile) write(dir, evidence string, noise int64, rng *rand.Rand) (int64, error) {
-	path := filepath.Join(dir, l.file())
+// write writes the log to path, with so many bytes of noise, and adds the places
+// of its entries, which are below root. It returns the bytes before packing.
+func (l *logFile) write(path string, root Place, noise int64, rng *rand.Rand) (int64, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return 0, err
 	}
@@ -173,10 +168,6 @@ func (l *logFile) write(dir, evidence string, noise int64, rng *rand.Rand) (int6
 		return 0, err
 	}
 	defer f.Close()
-	root := Place{Evidence: evidence, Path: l.file()}
-	if evidence == dir && filepath.Dir(l.path) == "." && len(l.entries) == 0 {
-		root = Place{Evidence: path}
-	}
 	var n int64
 	switch l.format.packed {
 	case "zip":
@@ -184,7 +175,7 @@ func (l *logFile) write(dir, evidence string, noise int64, rng *rand.Rand) (int6
 	case "gz":
 		// Two members, as of a log that was rotated and joined.
 		z, _ := gzip.NewWriterLevel(f, gzip.BestSpeed)
-		t := &text{w: bufio.NewWriterSize(&halves{gzip: z, to: f}, 1<<16), format: l.format, place: root}
+		t := &text{w: bufio.NewWriterSize(&members{gzip: z, to: f}, 1<<14), format: l.format, place: root}
 		n, err = l.text(t, noise, rng)
 		if err == nil {
 			err = z.Close()
@@ -212,22 +203,22 @@ func (l *logFile) last() time.Time {
 	return l.entries[len(l.entries)-1].at.Add(span)
 }
 
-// halves writes the second half of a text as a gzip member of its own.
-type halves struct {
+// members writes a text as two gzip members, of which the first has one write.
+type members struct {
 	gzip *gzip.Writer
 	to   io.Writer
 	n    int
 }
 
-func (h *halves) Write(p []byte) (int, error) {
-	h.n++
-	if h.n == 2 {
-		if err := h.gzip.Close(); err != nil {
+func (m *members) Write(p []byte) (int, error) {
+	m.n++
+	if m.n == 2 {
+		if err := m.gzip.Close(); err != nil {
 			return 0, err
 		}
-		h.gzip.Reset(h.to)
+		m.gzip.Reset(m.to)
 	}
-	return h.gzip.Write(p)
+	return m.gzip.Write(p)
 }
 
 // archive is a download of the logs of a GitHub run: the log of a job, and those
@@ -242,10 +233,7 @@ func (l *logFile) archive(w io.Writer, root Place, noise int64, rng *rand.Rand) 
 			return total, err
 		}
 		place := root
-		place.Path += "/" + member
-		if root.Path == "" {
-			place.Path = member
-		}
+		place.Path = strings.TrimPrefix(root.Path+"/"+member, "/")
 		some := *l
 		if member == "scan/1_Set up job.txt" {
 			some.entries = nil
@@ -314,9 +302,6 @@ func (l *logFile) text(t *text, noise int64, rng *rand.Rand) (int64, error) {
 func (t *text) entry(e *entry) {
 	if open := t.format.open; open != nil {
 		t.raw(open(e.at))
-	}
-	for _, line := range e.before {
-		t.put(e.at.Add(-time.Second), line)
 	}
 	p := t.place
 	p.First = t.line + 1
