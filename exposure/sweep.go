@@ -17,7 +17,8 @@ import (
 const (
 	maxRepositories = 20_000 // of a registry's list
 	maxTags         = 2_000  // of a repository
-	sweepers        = 8      // repositories that are looked at side by side
+	manyTags        = 100    // more than these are not all asked for
+	sweepers        = 8      // repositories, or tags, that are looked at side by side
 )
 
 // ReadRegistry asks the registry, mirror or pull-through cache at target,
@@ -78,7 +79,8 @@ type sweep struct {
 	unknown  int   // guesses that the registry does not have
 	refused  []error
 	failures map[string]*sweepFailure
-	notes    []string
+	cut      []string // notes on lists of tags that were not read to their end
+	notes    []string // not shared
 }
 
 // sweepFailure is all failures of one kind, a thousand of which are no news.
@@ -119,7 +121,13 @@ func (s *sweep) candidates(ctx context.Context, w *wantedSet, all bool) []candid
 			add(candidate{path: path, wanted: n.wanted, listed: s.prefix != ""})
 		}
 	}
+	if s.prefix != "" { // which may be a repository itself
+		add(candidate{path: s.prefix, wanted: w.all, guess: true})
+	}
 	whole := s.listed(ctx, w, all, add)
+	if n := len(w.homeless.digests) + len(w.homeless.configs); n > 0 && !whole {
+		s.homeless(n)
+	}
 	if s.prefix != "" || whole || shared[s.host] {
 		return list
 	}
@@ -136,6 +144,16 @@ func (s *sweep) candidates(ctx context.Context, w *wantedSet, all bool) []candid
 		s.notes = append(s.notes, "looked also under the prefixes "+strings.Join(prefixes, ", ")+"; others are looked at if they are named: "+s.host+"/PREFIX")
 	}
 	return list
+}
+
+// homeless says that n digests, of which nobody knows the repository, were
+// looked for in one at most.
+func (s *sweep) homeless(n int) {
+	if s.prefix != "" {
+		s.notes = append(s.notes, fmt.Sprintf("%d digests have no repository and were looked for in %s alone", n, s.prefix))
+		return
+	}
+	s.rec.Error(fmt.Errorf("read the registry %s: %d digests have no repository, and can be looked for only where the registry lists its own, or in one that is named: %s/REPOSITORY", s.target, n, s.host))
 }
 
 // listed adds the repositories of the registry's own list that are of interest,
@@ -205,20 +223,27 @@ func (s *sweep) run(ctx context.Context, list []candidate) {
 		refs[i] = s.ref(c.path)
 	}
 	s.client.Announce(refs)
-	next := make(chan candidate)
+	sideBySide(ctx, list, func(c candidate) { s.repository(ctx, c) })
+	slices.Sort(s.cut)
+	s.notes = append(s.notes, s.cut...)
+}
+
+// sideBySide calls f for each of list, some at a time, until ctx ends.
+func sideBySide[T any](ctx context.Context, list []T, f func(T)) {
+	next := make(chan T)
 	var wg sync.WaitGroup
-	for range sweepers {
+	for range min(sweepers, len(list)) {
 		wg.Go(func() {
-			for c := range next {
-				s.repository(ctx, c)
+			for v := range next {
+				f(v)
 			}
 		})
 	}
-	for _, c := range list {
+	for _, v := range list {
 		if ctx.Err() != nil {
 			break
 		}
-		next <- c
+		next <- v
 	}
 	close(next)
 	wg.Wait()
@@ -233,9 +258,9 @@ func (s *sweep) ref(path string) image.Reference {
 // without knowing any tag.
 func (s *sweep) repository(ctx context.Context, c candidate) {
 	ref := s.ref(c.path)
-	tags, more, err := s.client.Tags(ctx, ref, maxTags)
-	if err != nil && c.guess {
-		s.missed(c, err)
+	tags, more, unlisted := s.client.Tags(ctx, ref, maxTags)
+	if unlisted != nil && c.guess {
+		s.missed(c, unlisted)
 		return
 	}
 	found, err := s.digests(ctx, c, ref)
@@ -246,22 +271,40 @@ func (s *sweep) repository(ctx context.Context, c candidate) {
 	s.mu.Lock()
 	s.looked++
 	if more {
-		s.notes = append(s.notes, fmt.Sprintf("only the first %d tags of %s were read", maxTags, c.path))
+		s.cut = append(s.cut, fmt.Sprintf("only the first %d tags of %s were read", maxTags, c.path))
 	}
 	s.mu.Unlock()
+	if unlisted != nil && kindOf(unlisted) != registry.NotFound && (found || kindOf(unlisted) != registry.Unauthorized) {
+		s.fail(unlisted)
+	}
+	if unlisted != nil && found {
+		tags = c.tags // those that are known to have led there
+	}
+	if found && len(tags) > manyTags {
+		s.mu.Lock()
+		s.cut = append(s.cut, fmt.Sprintf("of the %d tags of %s only those of the advisories were asked for", len(tags), c.path))
+		s.mu.Unlock()
+	}
 	for _, tag := range tags {
-		if found || slices.Contains(c.tags, tag) {
+		// Any tag may lead to what is there. Of a cache in front of Docker
+		// Hub each one that is asked for may be a pull.
+		if found && len(tags) <= manyTags || slices.Contains(c.tags, tag) {
 			s.tag(ctx, ref, tag)
 		}
 	}
 }
 
 // digests asks for each digest that c may have, and reports whether one was
-// there.
+// there. A cache whose upstream is gone fails for the digests that it lacks and
+// serves the others, so each is asked for.
 func (s *sweep) digests(ctx context.Context, c candidate, ref image.Reference) (found bool, err error) {
 	for _, d := range c.digests {
 		ref.Digest = d
 		_, err := s.client.Head(ctx, ref)
+		if err != nil && kindOf(err) == registry.Server {
+			s.fail(err)
+			continue
+		}
 		if err != nil && kindOf(err) != registry.NotFound {
 			return found, err
 		}

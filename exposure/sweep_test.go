@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -38,16 +39,25 @@ type cacheServer struct {
 	tags  []string
 	// refuse answers in place of the registry where it gives a status.
 	refuse func(*http.Request) int
+	// answer does so where it reports that it has.
+	answer func(http.ResponseWriter, *http.Request) bool
 }
 
 func newCacheServer(t *testing.T) *cacheServer {
 	t.Helper()
-	s := &cacheServer{t: t, refuse: func(*http.Request) int { return 0 }}
+	s := &cacheServer{
+		t:      t,
+		refuse: func(*http.Request) int { return 0 },
+		answer: func(http.ResponseWriter, *http.Request) bool { return false },
+	}
 	inner := memory.New(memory.Logger(log.New(io.Discard, "", 0)))
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.requests.Add(1)
 		if status := s.refuse(r); status != 0 {
 			w.WriteHeader(status)
+			return
+		}
+		if s.answer(w, r) {
 			return
 		}
 		inner.ServeHTTP(w, r)
@@ -221,7 +231,7 @@ func TestDelete(t *testing.T) {
 	s := newCacheServer(t)
 	s.push(bad, "acme/app:moved", "acme/app:open", "hub/acme/app:moved")
 	s.push(good, "acme/app:fine")
-	all := Deletions(sweepOf(t, s, s.host, set, false))
+	all := Deletions(context.Background(), s.client(), sweepOf(t, s, s.host, set, false))
 	var names []string
 	for _, d := range all {
 		names = append(names, fmt.Sprintf("%s %v %s", strings.TrimPrefix(d.Ref.String(), s.host+"/"), d.Tags, d.Advisory.ID))
@@ -258,7 +268,7 @@ func TestDeleteStillServed(t *testing.T) {
 		}
 		return 0
 	}
-	all := Deletions(sweepOf(t, s, s.host, listingSet(t, digest), false))
+	all := Deletions(context.Background(), s.client(), sweepOf(t, s, s.host, listingSet(t, digest), false))
 	Delete(context.Background(), s.client(), all)
 	var hint interface{ Hint() string }
 	if len(all) != 1 || all[0].Err == nil || !errors.As(all[0].Err, &hint) || !strings.Contains(hint.Hint(), "upstream") {
@@ -291,7 +301,123 @@ func TestDeletionsOnlyOfRegistries(t *testing.T) {
 		rec.Event(Event{Kind: k, Ref: app})
 	}
 	rec.Event(Event{Kind: Cached, Ref: ref(t, "registry.example/acme/app:created")})
-	if all := Deletions(rec.Report(at(t, "20:00"))); len(all) > 0 {
+	if all := Deletions(context.Background(), nil, rec.Report(at(t, "20:00"))); len(all) > 0 {
 		t.Errorf("got %+v", all)
 	}
+}
+
+// A bare list of digests says nothing of repositories: they are looked for in
+// those that the registry lists, or in the one that is named.
+func TestSweepHomelessDigests(t *testing.T) {
+	bad, digest := newIndex(t)
+	a := &advisories.Advisory{ID: "list", Digests: []advisories.Digest{{Digest: digest, Kind: advisories.Index}}}
+	set := advisories.NewSet([]*advisories.Advisory{a})
+	s := newCacheServer(t)
+	s.push(bad, "team/tool:1")
+	want := []string{"team/tool confirmed", "team/tool:1 confirmed"}
+	if got := found(sweepOf(t, s, s.host, set, false)); !slices.Equal(got, want) {
+		t.Errorf("listed: got %q", got)
+	}
+	s.refuse = func(r *http.Request) int {
+		if r.URL.Path == "/v2/_catalog" {
+			return http.StatusUnauthorized
+		}
+		return 0
+	}
+	if got := found(sweepOf(t, s, s.host+"/team/tool", set, false)); !slices.Equal(got, want) {
+		t.Errorf("named: got %q", got)
+	}
+	r := sweepOf(t, s, s.host, set, false)
+	if len(r.Traces) > 0 || len(r.Sources) > 0 || len(r.Errors) != 1 || !strings.Contains(r.Errors[0].Error(), "no repository") {
+		t.Errorf("neither: got %q, %v, %v", found(r), r.Errors, r.Sources)
+	}
+}
+
+// Of many tags only those are asked for that the advisories speak of, and where
+// the registry does not list them too.
+func TestSweepTags(t *testing.T) {
+	bad, digest := newIndex(t)
+	set := listingSet(t, digest)
+	s := newCacheServer(t)
+	s.push(bad, "acme/app:moved", "acme/app:ours")
+	tags := make([]string, manyTags)
+	for i := range tags {
+		tags[i] = strconv.Quote("t" + strconv.Itoa(i))
+	}
+	s.answer = func(w http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Path != "/v2/acme/app/tags/list" {
+			return false
+		}
+		fmt.Fprintf(w, `{"name": "acme/app", "tags": ["moved", %s]}`, strings.Join(tags, ","))
+		return true
+	}
+	want := []string{"acme/app confirmed", "acme/app:moved confirmed"}
+	before := s.requests.Load()
+	r := sweepOf(t, s, s.host, set, false)
+	if got := found(r); !slices.Equal(got, want) || len(r.Errors) > 0 {
+		t.Errorf("many: got %q, %v", got, r.Errors)
+	}
+	if n := s.requests.Load() - before; n >= manyTags {
+		t.Errorf("%d requests", n)
+	}
+	if notes := strings.Join(r.Sources[0].Notes, "\n"); !strings.Contains(notes, "of the 101 tags of acme/app") {
+		t.Errorf("notes are %q", notes)
+	}
+	for _, status := range []int{http.StatusNotFound, http.StatusForbidden} {
+		s.answer = func(http.ResponseWriter, *http.Request) bool { return false }
+		s.refuse = func(r *http.Request) int {
+			if strings.HasSuffix(r.URL.Path, "/tags/list") {
+				return status
+			}
+			return 0
+		}
+		r := sweepOf(t, s, s.host, set, false)
+		if got := found(r); !slices.Equal(got, want) || (len(r.Errors) == 0) != (status == http.StatusNotFound) {
+			t.Errorf("%d: got %q, %v", status, got, r.Errors)
+		}
+	}
+}
+
+// A server that answers 200 to everything serves no image.
+func TestSweepLoginPage(t *testing.T) {
+	s := newCacheServer(t)
+	s.answer = func(w http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Path != "/v2/" {
+			w.Header().Set("Content-Type", "text/html")
+			fmt.Fprint(w, "<html>log in")
+			return true
+		}
+		return false
+	}
+	r := sweepOf(t, s, s.host, listingSet(t, listed), false)
+	if len(r.Traces) > 0 || len(r.Errors) == 0 || len(r.Sources) > 0 {
+		t.Errorf("got %q, %v, %v", found(r), r.Errors, r.Sources)
+	}
+}
+
+// A manifest is kept where it can't be found out who holds it.
+func TestDeletionsKeepInDoubt(t *testing.T) {
+	bad, _ := newIndex(t)
+	manifest, err := bad.IndexManifest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	child := manifest.Manifests[0].Digest.String()
+	s := newCacheServer(t)
+	s.push(bad, "acme/app:moved")
+	r := sweepOf(t, s, s.host, setOf(t, child+" manifest"), false)
+	s.refuse = func(r *http.Request) int {
+		if strings.HasSuffix(r.URL.Path, "/tags/list") {
+			return http.StatusForbidden
+		}
+		if r.Method == http.MethodDelete {
+			t.Error("deleted")
+		}
+		return 0
+	}
+	all := Deletions(context.Background(), s.client(), r)
+	if len(all) != 1 || all[0].Kept == nil || !strings.Contains(all[0].Kept.Error(), "403") {
+		t.Fatalf("got %+v", all)
+	}
+	Delete(context.Background(), s.client(), all)
 }

@@ -40,10 +40,13 @@ type wantedName struct {
 
 // wantedSet is what the advisories list, by where it was published.
 type wantedSet struct {
-	names []wantedName // each path once, without those below
+	names []wantedName // each once, without those below
 	below []wantedName
-	all   wanted
 	last  map[string]wanted // by the last component of the path
+	// homeless is what no repository is known for, as in a bare list of
+	// digests.
+	homeless wanted
+	all      wanted
 }
 
 // wantedOf sorts the digests of the advisories by repository.
@@ -53,8 +56,14 @@ func wantedOf(set *advisories.Set) *wantedSet {
 	for _, a := range set.All() {
 		for i := range a.Digests {
 			d := &a.Digests[i]
-			for _, name := range homes(a, d) {
+			names := homes(a, d)
+			for _, name := range names {
 				w.put(at, parseHome(name, d))
+			}
+			if len(names) == 0 {
+				found := wantedDigest(d)
+				w.homeless.add(found)
+				w.all.add(found)
 			}
 		}
 	}
@@ -86,15 +95,17 @@ func homes(a *advisories.Advisory, d *advisories.Digest) []string {
 // digest.
 func parseHome(name string, d *advisories.Digest) wantedName {
 	host, path, _ := strings.Cut(name, "/")
-	n := wantedName{host: host, wanted: wanted{tags: d.Tags}}
+	n := wantedName{host: host, wanted: wantedDigest(d)}
 	n.path, n.below = strings.CutSuffix("/"+path, "/*")
 	n.path = strings.TrimPrefix(n.path, "/")
-	if d.Kind == advisories.Config {
-		n.configs = []string{d.Digest}
-	} else {
-		n.digests = []string{d.Digest}
-	}
 	return n
+}
+
+func wantedDigest(d *advisories.Digest) wanted {
+	if d.Kind == advisories.Config {
+		return wanted{configs: []string{d.Digest}, tags: d.Tags}
+	}
+	return wanted{digests: []string{d.Digest}, tags: d.Tags}
 }
 
 // put adds n. The same repository in two registries is two names, since what
@@ -120,9 +131,10 @@ func (w *wantedSet) put(at map[string]int, n wantedName) {
 }
 
 // like is what to look for in a repository with the path: what was published
-// in one of the same name, whatever stands before it.
+// in one of the same name, whatever stands before it, or nobody knows where.
 func (w *wantedSet) like(path string) wanted {
 	var found wanted
+	found.add(w.homeless)
 	found.add(w.last[path[strings.LastIndexByte(path, '/')+1:]])
 	for _, n := range w.below {
 		if n.path == "" || strings.Contains("/"+path, "/"+n.path+"/") {

@@ -137,7 +137,7 @@ func (a *app) runExposure(cmd *cobra.Command, x *exposureFlags) error {
 	if err := a.exposed(found, set, outputs); err != nil || !x.purge {
 		return err
 	}
-	return a.purge(cmd.Context(), x, session.client, exposure.Deletions(found))
+	return a.purge(cmd.Context(), x, session.client, exposure.Deletions(cmd.Context(), session.client, found))
 }
 
 // check refuses flags that mean nothing together.
@@ -175,6 +175,7 @@ func (x *exposureFlags) readRegistries(ctx context.Context, s *session, rec *exp
 
 // purge deletes from registries, after asking.
 func (a *app) purge(ctx context.Context, x *exposureFlags, client *registry.Client, all []exposure.Deletion) error {
+	all = a.withoutKept(all)
 	if len(all) == 0 {
 		fmt.Fprintln(a.stderr, "digestlint: there is nothing to delete")
 		return nil
@@ -201,6 +202,17 @@ func (a *app) purge(ctx context.Context, x *exposureFlags, client *registry.Clie
 		fmt.Fprintf(a.stderr, "deleted %s\n", report.Visible(d.Ref.String()))
 	}
 	return nil
+}
+
+// withoutKept complains of what is not to be deleted and gives the rest.
+func (a *app) withoutKept(all []exposure.Deletion) []exposure.Deletion {
+	return slices.DeleteFunc(all, func(d exposure.Deletion) bool {
+		if d.Kept != nil {
+			a.status = exitIncomplete
+			a.complain(d.Kept)
+		}
+		return d.Kept != nil
+	})
 }
 
 // advisories are those in use, and the indicators that the flags name. What of
