@@ -9,7 +9,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/digestlint/digestlint/advisories"
-	"github.com/digestlint/digestlint/image"
 )
 
 // Judge holds events against advisories.
@@ -68,10 +67,13 @@ func ofDigest(e *Event, hit advisories.Hit) (Verdict, string) {
 }
 
 // namer is what names the image of e, for people: a template of pods names one
-// as a file of a repository does.
+// as a file of a repository does, and a log shows commands.
 func namer(e *Event) string {
 	if e.Place.Pod != "" {
 		return "the workload"
+	}
+	if e.Place.Branch == "" && !e.From.IsZero() && e.From.Equal(e.Until) {
+		return "the log" // a moment; a repository names it for a while
 	}
 	return "the repository"
 }
@@ -178,13 +180,6 @@ func known(e *Event, w advisories.Window) bool {
 func overlaps(from, until time.Time, w advisories.Window) bool {
 	return (until.IsZero() || w.Start.IsZero() || !until.Before(w.Start)) &&
 		(from.IsZero() || w.End.IsZero() || !from.After(w.End))
-}
-
-// Interesting reports whether an image of this name may be spoken of at all:
-// readers of large evidence ask before they build an event.
-func (j *Judge) Interesting(ref image.Reference) bool {
-	ref.Digest = ""
-	return len(j.Set.Match(ref)) > 0
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }

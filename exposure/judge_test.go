@@ -252,3 +252,20 @@ func TestCut(t *testing.T) {
 		t.Errorf("got %d bytes", len(got))
 	}
 }
+
+// What names an image is said as what it is.
+func TestJudgeNamer(t *testing.T) {
+	j := &Judge{Set: inventedSet(t)}
+	moment := at(t, "11:30")
+	for want, e := range map[string]Event{
+		"the repository ": {From: at(t, "09:00"), Place: Place{Branch: "main"}},
+		"the workload ":   {From: moment, Until: moment, Place: Place{Pod: "scan"}},
+		"the log ":        {From: moment, Until: moment, Place: Place{Step: "scan"}},
+	} {
+		e.Kind, e.Ref = Named, ref(t, "acme/app:moved")
+		traces := j.Judge(e)
+		if len(traces) != 1 || !strings.HasPrefix(traces[0].Why, want) {
+			t.Errorf("got %v, want a trace that says %q", traces, want)
+		}
+	}
+}
