@@ -3,7 +3,6 @@ package lint
 import (
 	"bytes"
 	"path"
-	"strings"
 
 	"github.com/digestlint/digestlint/parsers"
 	"github.com/digestlint/digestlint/source"
@@ -155,7 +154,7 @@ func (c comment) alone(f *source.File) bool {
 	start, _ := lineAround(f, c.opener.Start)
 	_, end := lineAround(f, c.end)
 	before, after := f.Data[start:c.opener.Start], f.Data[min(c.end, end):end]
-	return strings.Trim(string(before), " \t\ufeff{-") == "" && strings.Trim(string(after), " \t\r}-") == ""
+	return len(bytes.Trim(before, " \t\ufeff{-")) == 0 && len(bytes.Trim(after, " \t\r}-")) == 0
 }
 
 // maxComments is how many lines of blanks and comments may stand between a
@@ -180,20 +179,20 @@ func (s syntax) target(f *source.File, c comment) int {
 
 // empty reports whether a line holds nothing but space or a comment.
 func (s syntax) empty(line []byte) bool {
-	text := strings.Trim(string(line), " \t\ufeff")
-	if text == "" {
+	text := bytes.Trim(line, " \t\ufeff")
+	if len(text) == 0 {
 		return true
 	}
 	for _, open := range s.lines {
-		if strings.HasPrefix(text, open) {
+		if bytes.HasPrefix(text, []byte(open)) {
 			return true
 		}
 	}
-	text = strings.TrimLeft(text, "{- ")
+	text = bytes.TrimLeft(text, "{- ")
 	for _, b := range blocks {
-		if rest, ok := strings.CutPrefix(text, b.open); ok && s.blocks {
-			_, after, closed := strings.Cut(rest, b.end)
-			return !closed || strings.Trim(after, " }-") == ""
+		if rest, ok := bytes.CutPrefix(text, []byte(b.open)); ok && s.blocks {
+			_, after, closed := bytes.Cut(rest, []byte(b.end))
+			return !closed || len(bytes.Trim(after, " }-")) == 0
 		}
 	}
 	return false

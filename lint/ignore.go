@@ -76,6 +76,11 @@ func ignores(p *rules.Pass, format *parsers.Format) (found []*ignore, wrong []ru
 	return found, wrong
 }
 
+// maxText bounds how much of a comment is read, in bytes, so that many of them on
+// one long line take linear time. It holds every rule's name, a date and the
+// start of a reason.
+const maxText = 4 << 10
+
 // mistake is what is wrong with a comment, and what to do.
 type mistake struct{ message, hint string }
 
@@ -83,7 +88,8 @@ const howToIgnore = "write `digestlint:ignore[rule,…] the reason`; `digestlint
 
 // ignore reads one comment. What is not understood hides nothing.
 func (s syntax) ignore(f *source.File, c comment) (*ignore, []mistake) {
-	text := bytes.TrimRight(f.Slice(c.text), " \t")
+	text := f.Slice(c.text)
+	text = bytes.TrimRight(text[:min(len(text), maxText)], " \t")
 	at := source.Span{Start: c.text.Start, End: c.text.Start + len(text)}
 	ig := &ignore{used: map[*rules.Rule]bool{}, place: rules.Place(f, at, rules.Finding{Rule: rules.UnusedIgnore})}
 	rest, whole := strings.CutPrefix(strings.TrimPrefix(string(text), directive), "-file")
@@ -171,7 +177,7 @@ func (r *run) ignore(findings []rules.Finding) []rules.Finding {
 	if len(r.ignores) == 0 {
 		return findings
 	}
-	now := time.Now().UTC()
+	now := r.opts.now()
 	kept := findings[:0]
 	for _, f := range findings {
 		if r.hidden(&f, now) {

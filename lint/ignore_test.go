@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/digestlint/digestlint/rules"
 )
@@ -67,9 +68,9 @@ func TestIgnore(t *testing.T) {
 		{"the file, for nothing", "Dockerfile", whole + "FROM scratch\n", "1 unused-ignore: this ignore comment hides nothing: there is no unpinned-image here\n"},
 		{"the file, behind a document's start", "compose.yaml", "---\n" + whole + service + "    image: a:1\n", ""},
 
-		{"until the last day", "Dockerfile", "# digestlint:ignore[unpinned-image] until=2999-12-31 why\nFROM a:1\n", ""},
-		{"until then", "Dockerfile", "# digestlint:ignore[unpinned-image] until=2020-01-31 why\nFROM a:1\n",
-			"1 unused-ignore: this ignore comment ended on 2020-01-31, and hides nothing\n2 unpinned-image\n"},
+		{"until the last day", "Dockerfile", "# digestlint:ignore[unpinned-image] until=2026-11-24 why\nFROM a:1\n", ""},
+		{"until the day before", "Dockerfile", "# digestlint:ignore[unpinned-image] until=2026-11-23 why\nFROM a:1\n",
+			"1 unused-ignore: this ignore comment ended on 2026-11-23, and hides nothing\n2 unpinned-image\n"},
 		{"until some day", "Dockerfile", "# digestlint:ignore[unpinned-image] until=soon why\nFROM a:1\n",
 			"1 unexplained-ignore: this ignore comment has an expiry date \"soon\" that is no date, and hides nothing\n2 unpinned-image\n"},
 		{"until two days", "Dockerfile", "# digestlint:ignore[unpinned-image] until=2999-01-01 until=2020-01-01 why\nFROM a:1\n",
@@ -93,7 +94,8 @@ func TestIgnore(t *testing.T) {
 		{"an unknown format", "NOTES.md", "# digestlint:ignore\n", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			if got := judged(t, test.file, test.content, Options{}); got != test.want {
+			now := time.Date(2026, 11, 24, 23, 59, 59, 0, time.UTC)
+			if got := judged(t, test.file, test.content, Options{Now: now}); got != test.want {
 				t.Errorf("got\n%swant\n%s", got, test.want)
 			}
 		})
@@ -123,6 +125,7 @@ func TestIgnoresAreBounded(t *testing.T) {
 		strings.Repeat("# digestlint:ignore[unpinned-image] why ", 1<<15),
 		strings.Repeat("# digestlint:ignore[unpinned-image] why\n", 1<<12),
 		strings.Repeat("/* digestlint:ignore[unpinned-image] ", 1<<12),
+		strings.Repeat("/* digestlint:ignore-file[unpinned-image] */ ", 1<<14),
 	} {
 		judged(t, "Dockerfile", content, Options{})
 		judged(t, "Jenkinsfile", "pipeline {}\n"+content, Options{})

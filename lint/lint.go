@@ -47,6 +47,8 @@ type Options struct {
 	Rules []*rules.Rule
 	// NoIgnores looks at no ignore comments.
 	NoIgnores bool
+	// Now is the moment by which expiry dates are judged; zero means the present.
+	Now time.Time
 	// Changes, if not nil, limit the findings to lines that changed.
 	Changes *Changes
 	// Approved reports whether a digest is approved, for the rule
@@ -76,6 +78,14 @@ type Options struct {
 
 	// keep gives every file bytes of its own, for who keeps the uses.
 	keep bool
+}
+
+// now is the moment by which expiry dates, which are days in UTC, are judged.
+func (o *Options) now() time.Time {
+	if o.Now.IsZero() {
+		return time.Now().UTC()
+	}
+	return o.Now
 }
 
 // Summary counts what a run saw.
