@@ -17,6 +17,8 @@ import (
 var Ansible = register(Format{
 	Name:    "ansible",
 	Title:   "Ansible",
+	Files:   "YAML that begins with a play, tasks in a role or a folder of playbooks, and variables of roles, groups and hosts.",
+	Places:  "The images of docker, podman and Kubernetes modules, the variables that they are made of, and `shell` and `command` tasks.",
 	Comment: "#",
 	Detect:  detectAnsible,
 	Parse:   parseAnsible,

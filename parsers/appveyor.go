@@ -12,6 +12,8 @@ import (
 var AppVeyor = register(Format{
 	Name:    "appveyor",
 	Title:   "AppVeyor",
+	Files:   "YAML with `appveyor` in its name.",
+	Places:  "The scripts; `image` is a virtual machine there.",
 	Comment: "#",
 	Detect:  detectAppVeyor,
 	Parse:   parseAppVeyor,

@@ -15,6 +15,8 @@ import (
 var Azure = register(Format{
 	Name:    "azurepipelines",
 	Title:   "Azure Pipelines",
+	Files:   "`azure-pipelines*.yml`, YAML in folders such as `.azure-pipelines`, and pipelines and templates elsewhere, by their keys.",
+	Places:  "Container resources, the `container` of jobs, parameters of templates that are containers, the inputs of Docker tasks, and the scripts of steps.",
 	Comment: "#",
 	Detect:  detectAzure,
 	Parse:   parseAzure,

@@ -17,6 +17,8 @@ import (
 var Bake = register(Format{
 	Name:    "bake",
 	Title:   "Docker Bake",
+	Files:   "`docker-bake.hcl` and `.json`, other HCL with targets of bake, and JSON with `bake` in its name.",
+	Places:  "`docker-image://` contexts, inline Dockerfiles, and `tags`, which are outputs; variables, functions and matrices are followed.",
 	Comment: "#",
 	Detect:  detectBake,
 	Parse:   parseBake,

@@ -17,6 +17,8 @@ import (
 var Bazel = register(Format{
 	Name:    "bazel",
 	Title:   "Bazel",
+	Files:   "`WORKSPACE`, `MODULE.bazel`, `BUILD`, `*.bzl` and their like.",
+	Places:  "`oci_pull`, `container_pull` and the like, with the digest in its attribute; images for remote execution; names under which images are pushed, which are outputs.",
 	Comment: "#",
 	Detect:  detectBazel,
 	Parse:   parseBazel,

@@ -12,6 +12,8 @@ import (
 var Bitbucket = register(Format{
 	Name:    "bitbucket",
 	Title:   "Bitbucket Pipelines",
+	Files:   "YAML with `bitbucket` in its name and `pipelines`, and what looks like that elsewhere.",
+	Places:  "`image` of the pipeline, of steps and of services, `pipe: docker://…`, and scripts.",
 	Comment: "#",
 	Detect:  detectBitbucket,
 	Parse:   parseBitbucket,

@@ -14,6 +14,8 @@ import (
 var Buildkite = register(Format{
 	Name:    "buildkite",
 	Title:   "Buildkite",
+	Files:   "YAML and JSON in `.buildkite`, `buildkite.yml`, and pipelines elsewhere that have plugins with versions.",
+	Places:  "`image` of steps and agents, the images of plugins (docker, kubernetes with its pods, caches), and commands; matrices are followed.",
 	Comment: "#",
 	Detect:  detectBuildkite,
 	Parse:   parseBuildkite,

@@ -17,6 +17,8 @@ import (
 var CircleCI = register(Format{
 	Name:    "circleci",
 	Title:   "CircleCI",
+	Files:   "`.circleci/config.yml` and its parts, `circle.yml`, orbs, packed or in the folders of their sources.",
+	Places:  "`docker` lists of executors and jobs, with parameters followed, and `run` steps; `machine` images are virtual machines.",
 	Comment: "#",
 	Detect:  detectCircleCI,
 	Parse:   parseCircleCI,

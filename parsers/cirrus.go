@@ -14,6 +14,8 @@ import (
 var Cirrus = register(Format{
 	Name:    "cirrus",
 	Title:   "Cirrus CI",
+	Files:   "`.cirrus.yml` and other YAML of that name, or in `.cirrus`.",
+	Places:  "Containers at any depth, matrices included, `additional_containers`, `pipe` steps, and scripts.",
 	Comment: "#",
 	Detect:  detectCirrus,
 	Parse:   parseCirrus,

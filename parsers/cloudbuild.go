@@ -14,6 +14,8 @@ import (
 var CloudBuild = register(Format{
 	Name:    "cloudbuild",
 	Title:   "Cloud Build",
+	Files:   "YAML and JSON with `cloudbuild` in its name, or with steps of cloud builders.",
+	Places:  "The `name` of steps, what their arguments and scripts run, and `images`, which are outputs; substitutions are followed.",
 	Comment: "#",
 	Detect:  detectCloudBuild,
 	Parse:   parseCloudBuild,

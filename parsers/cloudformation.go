@@ -17,6 +17,8 @@ import (
 var CloudFormation = register(Format{
 	Name:    "cloudformation",
 	Title:   "CloudFormation",
+	Files:   "YAML, JSON and `.template` files with `AWSTemplateFormatVersion`, or `Resources` of AWS types.",
+	Places:  "The images of ECS tasks, Batch jobs, Lambda functions, App Runner and CodeBuild projects, and the shell of `UserData` and build specifications; parameters and conditions are followed.",
 	Comment: "#",
 	Detect:  detectCloudFormation,
 	Parse:   parseCloudFormation,

@@ -14,6 +14,8 @@ import (
 var CodeBuild = register(Format{
 	Name:    "codebuild",
 	Title:   "AWS CodeBuild",
+	Files:   "YAML and JSON with `buildspec` in its name, or with the phases of one.",
+	Places:  "The images of batch builds, and the commands of phases.",
 	Comment: "#",
 	Detect:  detectCodeBuild,
 	Parse:   parseCodeBuild,

@@ -21,6 +21,8 @@ import (
 var Compose = register(Format{
 	Name:    "compose",
 	Title:   "Compose",
+	Files:   "Files with `compose` in their name, `fig.yml`, and stack files by their keys.",
+	Places:  "`image` of services (an output beside `build`), inline Dockerfiles, `docker-image://` contexts, volumes of type `image`, and the shell of commands; `.env`, anchors, `extends`, and defaults of variables are followed.",
 	Comment: "#",
 	Detect:  detectCompose,
 	Parse:   parseCompose,

@@ -17,6 +17,8 @@ import (
 var Concourse = register(Format{
 	Name:    "concourse",
 	Title:   "Concourse",
+	Files:   "YAML with the `plan` of jobs, or a task's `platform` and `run`.",
+	Places:  "The repository and tag of `registry-image` and `docker-image` resources, `image_resource`, and what tasks run.",
 	Comment: "#",
 	Detect:  detectConcourse,
 	Parse:   parseConcourse,

@@ -14,6 +14,8 @@ import (
 var Csproj = register(Format{
 	Name:   "csproj",
 	Title:  ".NET project",
+	Files:  "`*.csproj`, `*.fsproj`, `*.vbproj`, `*.pubxml`, and `*.props` and `*.targets` of MSBuild.",
+	Places: "`ContainerBaseImage`, the names that a project publishes, which are outputs, and commands of targets; properties are followed.",
 	Detect: detectCsproj,
 	Parse:  parseCsproj,
 })

@@ -13,6 +13,8 @@ import (
 var DevContainer = register(Format{
 	Name:    "devcontainer",
 	Title:   "Development container",
+	Files:   "`devcontainer.json`, and `*.jsonc` in `.devcontainer`.",
+	Places:  "`image`, and the commands of the life cycle.",
 	Comment: "//",
 	Detect:  detectDevContainer,
 	Parse:   parseDevContainer,

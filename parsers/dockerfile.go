@@ -26,6 +26,8 @@ import (
 var Dockerfile = register(Format{
 	Name:    "dockerfile",
 	Title:   "Dockerfile",
+	Files:   "`Dockerfile`, `Containerfile`, and names with one of them in it whose content looks like one.",
+	Places:  "`FROM`, `COPY --from`, `RUN --mount=from=`, the `# syntax=` line, `ONBUILD` of these, and the shell of `RUN`, here-documents included; `ARG` and its expansions are followed.",
 	Comment: "#",
 	Detect:  detectDockerfile,
 	Parse:   parseDockerfile,

@@ -12,6 +12,8 @@ import (
 var Drone = register(Format{
 	Name:    "drone",
 	Title:   "Drone",
+	Files:   "`.drone.yml`, other `.drone.*` YAML, and documents with `kind: pipeline`.",
+	Places:  "`image` of steps, services, and of the sections of all earlier versions, and commands.",
 	Comment: "#",
 	Detect:  detectDrone,
 	Parse:   parseDrone,

@@ -18,6 +18,8 @@ import (
 var Earthfile = register(Format{
 	Name:    "earthfile",
 	Title:   "Earthfile",
+	Files:   "`Earthfile` and `*.earth`.",
+	Places:  "`FROM`, `WITH DOCKER --pull`, the shell of `RUN`, and `SAVE IMAGE` and `--load`, which are outputs; `ARG` is followed.",
 	Comment: "#",
 	Detect:  detectEarthfile,
 	Parse:   parseEarthfile,

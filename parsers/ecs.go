@@ -16,6 +16,8 @@ import (
 var ECS = register(Format{
 	Name:   "ecs",
 	Title:  "ECS task definition",
+	Files:  "JSON with `containerDefinitions`, `containerProperties`, or a list of such definitions.",
+	Places: "`image` of each container.",
 	Detect: detectECS,
 	Parse:  parseECS,
 })

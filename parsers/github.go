@@ -17,6 +17,8 @@ import (
 var GitHub = register(Format{
 	Name:    "githubactions",
 	Title:   "GitHub Actions",
+	Files:   "`.github/workflows`, `.gitea/workflows`, `.forgejo/workflows`, `action.yml`, and workflows elsewhere, by their keys.",
+	Places:  "`container`, `services`, `uses: docker://…`, `runs.image`, the inputs of actions that build or run images, and scripts; `env`, inputs and matrices are followed.",
 	Comment: "#",
 	Detect:  detectGitHub,
 	Parse:   parseGitHub,

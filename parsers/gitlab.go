@@ -16,6 +16,8 @@ import (
 var GitLab = register(Format{
 	Name:    "gitlabci",
 	Title:   "GitLab CI",
+	Files:   "`.gitlab-ci.yml`, `*.gitlab-ci.yml`, YAML in `.gitlab`, and pipelines elsewhere, by their jobs.",
+	Places:  "`image` and `services` of the pipeline, of `default` and of jobs, and scripts; variables, `extends`, `!reference`, local includes, and matrices are followed.",
 	Comment: "#",
 	Detect:  detectGitLab,
 	Parse:   parseGitLab,

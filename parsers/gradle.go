@@ -18,6 +18,8 @@ import (
 var Gradle = register(Format{
 	Name:    "gradle",
 	Title:   "Gradle",
+	Files:   "`*.gradle` and `*.gradle.kts`.",
+	Places:  "The images of Jib, of Spring Boot's `bootBuildImage` and of bmuschko's docker plugin, and `commandLine`.",
 	Comment: "//",
 	Detect:  detectGradle,
 	Parse:   parseGradle,

@@ -8,6 +8,8 @@ import "strings"
 var HelmChart = register(Format{
 	Name:    "helmchart",
 	Title:   "Helm chart",
+	Files:   "`Chart.yaml`.",
+	Places:  "The annotation `artifacthub.io/images`, or `images`.",
 	Comment: "#",
 	Detect:  detectHelmChart,
 	Parse:   parseHelmChart,

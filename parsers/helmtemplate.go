@@ -21,6 +21,8 @@ import (
 var HelmTemplate = register(Format{
 	Name:    "helmtemplate",
 	Title:   "Helm template",
+	Files:   "YAML and text with templates in a chart's folder `templates`, and manifests that are templates of Jinja.",
+	Places:  "`image` of containers, where no template is in it.",
 	Comment: "#",
 	Detect:  detectHelmTemplate,
 	Parse:   parseHelmTemplate,

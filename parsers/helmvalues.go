@@ -17,6 +17,8 @@ import (
 var HelmValues = register(Format{
 	Name:    "helmvalues",
 	Title:   "Helm values",
+	Files:   "YAML with `values` in its name, or in a folder of values.",
+	Places:  "`repository`, `registry`, `tag`, `version` and `digest` under any key, `image: name:tag`, and other keys that name images.",
 	Comment: "#",
 	Detect:  detectHelmValues,
 	Parse:   parseHelmValues,

@@ -18,6 +18,8 @@ import (
 var Jenkinsfile = register(Format{
 	Name:    "jenkinsfile",
 	Title:   "Jenkinsfile",
+	Files:   "`Jenkinsfile*`, `*.jenkinsfile`, and `*.groovy` with a pipeline, or in the folder `vars` of a shared library.",
+	Places:  "`agent { docker … }`, `docker.image(…)`, `containerTemplate`, the YAML of pods, and the shell of `sh` and `bat`; variables are followed.",
 	Comment: "//",
 	Detect:  detectJenkinsfile,
 	Parse:   parseJenkinsfile,

@@ -15,6 +15,8 @@ import (
 var Justfile = register(Format{
 	Name:    "justfile",
 	Title:   "Justfile",
+	Files:   "`justfile` and `*.just`.",
+	Places:  "The shell of recipes; variables and parameters are followed.",
 	Comment: "#",
 	Detect:  detectJustfile,
 	Parse:   parseJustfile,

@@ -11,6 +11,8 @@ import (
 var Ko = register(Format{
 	Name:    "ko",
 	Title:   "ko",
+	Files:   "`.ko.yaml`, and YAML with `defaultBaseImage` or `baseImageOverrides`.",
+	Places:  "Both of these.",
 	Comment: "#",
 	Detect:  detectKo,
 	Parse:   parseKo,

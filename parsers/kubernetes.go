@@ -16,6 +16,8 @@ import (
 var Kubernetes = register(Format{
 	Name:    "kubernetes",
 	Title:   "Kubernetes manifest",
+	Files:   "YAML and JSON with `apiVersion` and `kind`, and patches of such objects.",
+	Places:  "`image` of containers and of image volumes at any depth, custom resources (Argo, Tekton, Knative, Flux, Crossplane and more), shell in commands, and images in `env` and `args`.",
 	Comment: "#",
 	Detect:  detectKubernetes,
 	Parse:   parseKubernetes,

@@ -16,6 +16,8 @@ import (
 var Kustomize = register(Format{
 	Name:    "kustomize",
 	Title:   "Kustomization",
+	Files:   "`kustomization.yaml`, `kustomization.yml`, `Kustomization`, and components.",
+	Places:  "`images` with `newName`, `newTag` and `digest`, patches in the file, and values of `helmCharts`.",
 	Comment: "#",
 	Detect:  detectKustomize,
 	Parse:   parseKustomize,

@@ -16,6 +16,8 @@ import (
 var Makefile = register(Format{
 	Name:    "makefile",
 	Title:   "Makefile",
+	Files:   "`Makefile`, `GNUmakefile`, `*.mk` and their like.",
+	Places:  "The shell of recipes; make's variables are followed.",
 	Comment: "#",
 	Detect:  detectMakefile,
 	Parse:   parseMakefile,

@@ -17,6 +17,8 @@ import (
 var Maven = register(Format{
 	Name:   "maven",
 	Title:  "Maven",
+	Files:  "`pom.xml` and other poms.",
+	Places: "The images of Jib, Spring Boot, docker-maven-plugin, kubernetes-maven-plugin and Quarkus, and commands of the exec plugin; properties are followed.",
 	Detect: detectMaven,
 	Parse:  parseMaven,
 })

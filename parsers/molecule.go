@@ -10,6 +10,8 @@ import (
 var Molecule = register(Format{
 	Name:    "molecule",
 	Title:   "Molecule scenario",
+	Files:   "`molecule.yml`, and scenarios in a folder `molecule`.",
+	Places:  "`image` of the platforms.",
 	Comment: "#",
 	Detect:  detectMolecule,
 	Parse:   parseMolecule,

@@ -14,6 +14,8 @@ import (
 var Nomad = register(Format{
 	Name:    "nomad",
 	Title:   "Nomad job",
+	Files:   "`*.nomad`, `*.nomad.hcl`, and HCL with a job.",
+	Places:  "`image` in the `config` of tasks, and what their commands run; variables and locals are followed.",
 	Comment: "#",
 	Detect:  detectNomad,
 	Parse:   parseNomad,

@@ -27,6 +27,9 @@ type Format struct {
 	Name string
 	// Title is the name for people.
 	Title string
+	// Files says in Markdown which files are taken for the format, Places what
+	// of them is read. They are for the format's page.
+	Files, Places string
 	// Comment starts a comment that ends with the line; empty where the
 	// format has none.
 	Comment string

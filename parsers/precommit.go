@@ -15,6 +15,8 @@ import (
 var PreCommit = register(Format{
 	Name:    "precommit",
 	Title:   "pre-commit",
+	Files:   "YAML with `pre-commit-config` or `pre-commit-hooks` in its name.",
+	Places:  "The `entry` of hooks whose language is `docker_image`, and what other entries run.",
 	Comment: "#",
 	Detect:  detectPreCommit,
 	Parse:   parsePreCommit,

@@ -15,6 +15,8 @@ import (
 var ProjectTOML = register(Format{
 	Name:    "projecttoml",
 	Title:   "Buildpacks project.toml",
+	Files:   "`project.toml`, `builder.toml` and `package.toml` with the tables of buildpacks.",
+	Places:  "The builder, build and run images, and `docker://` buildpacks.",
 	Comment: "#",
 	Detect:  detectProjectTOML,
 	Parse:   parseProjectTOML,

@@ -7,6 +7,8 @@ import "slices"
 var Prow = register(Format{
 	Name:    "prow",
 	Title:   "Prow job",
+	Files:   "YAML with `presubmits`, `postsubmits` or `periodics`.",
+	Places:  "The containers of each job's pod, and what they run.",
 	Comment: "#",
 	Detect:  detectProw,
 	Parse:   parseProw,

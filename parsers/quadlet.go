@@ -14,6 +14,8 @@ import (
 var Quadlet = register(Format{
 	Name:    "quadlet",
 	Title:   "Podman Quadlet",
+	Files:   "Unit files `*.container`, `*.image`, `*.volume`, `*.build`, `*.artifact`, and their drop-ins.",
+	Places:  "`Image`, image mounts, commands of `[Service]`, and `ImageTag`, which is an output.",
 	Comment: "#",
 	Detect:  detectQuadlet,
 	Parse:   parseQuadlet,

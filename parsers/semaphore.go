@@ -12,6 +12,8 @@ import (
 var Semaphore = register(Format{
 	Name:    "semaphore",
 	Title:   "Semaphore",
+	Files:   "YAML in `.semaphore`, and pipelines elsewhere, by their keys.",
+	Places:  "`containers` of agents, and the commands of jobs.",
 	Comment: "#",
 	Detect:  detectSemaphore,
 	Parse:   parseSemaphore,

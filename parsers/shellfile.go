@@ -12,6 +12,8 @@ import (
 var Shell = register(Format{
 	Name:    "shell",
 	Title:   "Shell script",
+	Files:   "`*.sh`, `*.bash` and their like, files that start with `#!` and a shell, and shells' own files such as `.envrc`.",
+	Places:  "The image operands of docker, podman, nerdctl, buildah, skopeo, crane, cosign, kubectl, kind, k3d and more, manifests and Dockerfiles in here-documents; variables are followed.",
 	Comment: "#",
 	Detect:  detectShell,
 	Parse:   parseShell,

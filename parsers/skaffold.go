@@ -13,6 +13,8 @@ import (
 var Skaffold = register(Format{
 	Name:    "skaffold",
 	Title:   "Skaffold",
+	Files:   "YAML whose `apiVersion` is Skaffold's.",
+	Places:  "The images of builders, of tests and of actions, commands, and `artifacts`, which are outputs.",
 	Comment: "#",
 	Detect:  detectSkaffold,
 	Parse:   parseSkaffold,

@@ -19,6 +19,8 @@ import (
 var Terraform = register(Format{
 	Name:    "terraform",
 	Title:   "Terraform",
+	Files:   "`*.tf` and `*.tofu`.",
+	Places:  "The resources of docker, Kubernetes, AWS, Google and Azure that run containers, inputs of modules that can only be images, and shell and manifests in strings; variables, locals and `for_each` are followed.",
 	Comment: "#",
 	Detect:  detectTerraform,
 	Parse:   parseTerraform,

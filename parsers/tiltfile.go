@@ -13,6 +13,8 @@ import (
 var Tiltfile = register(Format{
 	Name:    "tiltfile",
 	Title:   "Tiltfile",
+	Files:   "`Tiltfile` and its like.",
+	Places:  "`docker_build` and `custom_build`, which give outputs, Dockerfiles and manifests in strings, and commands.",
 	Comment: "#",
 	Detect:  detectTiltfile,
 	Parse:   parseTiltfile,

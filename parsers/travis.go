@@ -13,6 +13,8 @@ import (
 var Travis = register(Format{
 	Name:    "travis",
 	Title:   "Travis CI",
+	Files:   "`.travis.yml`.",
+	Places:  "The scripts of all phases; `env` and the matrix are followed.",
 	Comment: "#",
 	Detect:  detectTravis,
 	Parse:   parseTravis,

@@ -10,6 +10,8 @@ import (
 var Vela = register(Format{
 	Name:    "vela",
 	Title:   "Vela",
+	Files:   "`.vela.yml`, YAML in `.vela`, and templates, by their keys.",
+	Places:  "`image` of steps, of services and of the origins of secrets, and commands.",
 	Comment: "#",
 	Detect:  detectVela,
 	Parse:   parseVela,

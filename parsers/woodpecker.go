@@ -10,6 +10,8 @@ import (
 var Woodpecker = register(Format{
 	Name:    "woodpecker",
 	Title:   "Woodpecker",
+	Files:   "`.woodpecker.yml`, YAML in `.woodpecker` or `.crow`.",
+	Places:  "`image` of steps, services and clone steps, and commands; matrices are followed.",
 	Comment: "#",
 	Detect:  detectWoodpecker,
 	Parse:   parseWoodpecker,

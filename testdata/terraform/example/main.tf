@@ -1,0 +1,5 @@
+variable "nginx" { default = "1.27.4" }
+
+resource "docker_image" "web" {
+  name = "nginx:${var.nginx}"
+}
