@@ -116,10 +116,13 @@ func formatPage(t *testing.T, f *parsers.Format) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# %s\n\n`%s` is the name of the format in the configuration.\n\n", f.Title, f.Name)
 	fmt.Fprintf(&b, "Files: %s\n\nRead: %s\n\n", f.Files, f.Places)
-	if f.Comment == "" {
-		b.WriteString("It has no comments that end with the line, so findings can't be ignored inline.\n")
-	} else {
+	switch {
+	case f.Comment != "":
 		fmt.Fprintf(&b, "Ignore comments: `%s digestlint:ignore[RULE] reason`.\n", f.Comment)
+	case path.Ext(name) == ".json":
+		b.WriteString("There are no comments in JSON, so nothing is ignored inline.\n")
+	default:
+		b.WriteString("Ignore comments: `<!-- digestlint:ignore[RULE] reason -->`.\n")
 	}
 	fmt.Fprintf(&b, "\n## Example\n\n`%s`:\n\n```%s\n%s```\n\n", name, highlighting(name), data)
 	b.WriteString("| place | image | |\n|---|---|---|\n")
