@@ -41,6 +41,8 @@ type Config struct {
 	Pin Pin
 	// Approved lists the digests that may be used.
 	Approved File
+	// Baseline lists the findings that are not reported.
+	Baseline File
 }
 
 // Registry says how to reach one registry or mirror.
@@ -99,7 +101,20 @@ func (e *Error) Error() string {
 // Find looks for the file in dir and the folders above it, up to the root of the
 // repository that dir is in. Without a repository only dir is looked in. There
 // need not be one.
-func Find(dir string) (name string, err error) {
+func Find(dir string) (name string, err error) { return find(dir, Name) }
+
+// FindFile looks for another file as [Find] does for the configuration. The
+// file may not be its user's either, and must not lead out of the repository.
+// Its Path is empty where there is none.
+func FindFile(dir, name string) (File, error) {
+	found, err := find(dir, name)
+	if err != nil || found == "" {
+		return File{}, err
+	}
+	return File{Path: found, root: rootOf(found)}, nil
+}
+
+func find(dir, base string) (name string, err error) {
 	dir, err = filepath.Abs(dir)
 	if err != nil {
 		return "", err
@@ -109,11 +124,11 @@ func Find(dir string) (name string, err error) {
 		root = dir
 	}
 	for {
-		name := filepath.Join(dir, Name)
+		name := filepath.Join(dir, base)
 		if info, err := os.Stat(name); err == nil && info.Mode().IsRegular() {
 			return name, nil
 		} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return "", fmt.Errorf("find %s: %w", Name, err)
+			return "", fmt.Errorf("find %s: %w", base, err)
 		}
 		if dir == root {
 			return "", nil
@@ -153,11 +168,16 @@ func Nearest(dir string, formats []string) (*Config, error) {
 	if err != nil || name == "" {
 		return &Config{}, err
 	}
-	root, ok := repository(filepath.Dir(name))
-	if !ok {
-		root = filepath.Dir(name)
+	return load(name, rootOf(name), formats)
+}
+
+// rootOf is the folder that a file which was found may not lead out of: its
+// repository, or without one its own folder.
+func rootOf(name string) string {
+	if root, ok := repository(filepath.Dir(name)); ok {
+		return root
 	}
-	return load(name, root, formats)
+	return filepath.Dir(name)
 }
 
 func load(name, root string, formats []string) (*Config, error) {

@@ -48,11 +48,42 @@ func (f File) Read(limit int64) ([]byte, error) {
 
 // Errorf is an [*Error] at the setting, for a file whose content is wrong. Its
 // text must not quote that: a configuration that comes with a pull request may
-// name any file.
+// name any file. Where no setting names the file it is an error of the file.
 func (f File) Errorf(format string, args ...any) error {
 	e := f.at
 	e.Message = f.Path + ": " + fmt.Sprintf(format, args...)
+	if e.Path == "" {
+		return errors.New(e.Message)
+	}
 	return &e
+}
+
+// Exists reports whether there is something at the path. It is an error where a
+// file may not be made there: a configuration that comes with a pull request
+// must not have one written outside of the repository.
+func (f File) Exists() (bool, error) {
+	stat := os.Lstat
+	name := f.Path
+	if f.root != "" {
+		r, err := os.OpenRoot(f.root)
+		if err != nil {
+			return false, f.Errorf("%v", err)
+		}
+		defer r.Close()
+		rel, err := filepath.Rel(f.root, f.Path)
+		if err != nil || !filepath.IsLocal(rel) {
+			return false, f.Errorf("%v", errOutside)
+		}
+		name, stat = rel, r.Lstat
+	}
+	_, err := stat(name)
+	switch {
+	case err == nil:
+		return true, nil
+	case errors.Is(err, fs.ErrNotExist):
+		return false, nil
+	}
+	return false, f.Errorf("%v", err)
 }
 
 // readFile reads a regular file of at most limit bytes. With a root, it has to

@@ -60,6 +60,8 @@ var settings = []setting[Config]{
 	section("pin", pinSettings, func(c *Config) *Pin { return &c.Pin }),
 	field("approved", file, "The digests file whose digests may be used; switches the rule unapproved-digest on.",
 		func(c *Config) *File { return &c.Approved }),
+	field("baseline", file, "The findings that are not reported, made by `digestlint baseline create`; without it the nearest .digestlint-baseline.jsonl.",
+		func(c *Config) *File { return &c.Baseline }),
 }
 
 var registrySettings = []setting[Registry]{

@@ -27,6 +27,7 @@ pin:
   min-age: 3d
   platforms: [linux/amd64, linux/arm/v7]
 approved: ../digests.yaml
+baseline: accepted.jsonl
 `), formats)
 	if err != nil {
 		t.Fatal(err)
@@ -35,7 +36,7 @@ approved: ../digests.yaml
 		r.CA.at = Error{}
 		c.Registries[host] = r
 	}
-	c.Approved.at = Error{}
+	c.Approved.at, c.Baseline.at = Error{}, Error{}
 	want := &Config{
 		Registries: map[string]Registry{
 			"docker.io":             {Mirrors: []string{"mirror.example:5000/hub", "10.0.0.1:5000"}, Concurrency: 4, Rate: 0.5},
@@ -50,6 +51,7 @@ approved: ../digests.yaml
 		},
 		Pin:      Pin{MinAge: 72 * time.Hour, Platforms: []string{"linux/amd64", "linux/arm/v7"}},
 		Approved: File{Path: "digests.yaml"},
+		Baseline: File{Path: filepath.FromSlash("conf/accepted.jsonl")},
 	}
 	if !reflect.DeepEqual(c, want) {
 		t.Errorf("got %+v\nwant %+v", c, want)
@@ -79,7 +81,7 @@ func TestSettingErrors(t *testing.T) {
 		text, message string
 		line, column  int
 	}{
-		{"registry: {}", `"registry" is no setting of the file; the settings are formats, registries, online, pin, approved`, 1, 1},
+		{"registry: {}", `"registry" is no setting of the file; the settings are formats, registries, online, pin, approved, baseline`, 1, 1},
 		{"online: {allow: []}", `"allow" is no setting of online; the settings are allowed, timeout, cache`, 1, 10},
 		{"registries: {docker.io: {mirror: x}}", `"mirror" is no setting of docker.io; the settings are mirrors, insecure, ca, concurrency, rate`, 1, 26},
 		{"pin: {platform: x}", `"platform" is no setting of pin`, 1, 7},
@@ -181,7 +183,7 @@ func TestSettings(t *testing.T) {
 		}
 		seen[s.Key] = true
 	}
-	for _, key := range []string{"formats.GLOB", "registries.HOST.ca", "online.cache", "pin.min-age", "approved"} {
+	for _, key := range []string{"formats.GLOB", "registries.HOST.ca", "online.cache", "pin.min-age", "approved", "baseline"} {
 		if !seen[key] {
 			t.Errorf("no %q", key)
 		}

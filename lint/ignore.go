@@ -20,7 +20,7 @@ type Cause string
 const Ignored Cause = "ignored"
 
 // Causes are all causes, in the order in which they are tried.
-var Causes = []Cause{Ignored, NotNew}
+var Causes = []Cause{Ignored, InBaseline, NotNew}
 
 // Suppressed is a finding that is not reported.
 type Suppressed struct {

@@ -49,6 +49,8 @@ type Options struct {
 	NoIgnores bool
 	// Now is the moment by which expiry dates are judged; zero means the present.
 	Now time.Time
+	// Baseline, if not nil, holds findings that are not reported.
+	Baseline *Baseline
 	// Changes, if not nil, limit the findings to lines that changed.
 	Changes *Changes
 	// Approved reports whether a digest is approved, for the rule
@@ -103,9 +105,12 @@ type Result struct {
 	Findings []rules.Finding
 	// Suppressed are the findings that are not reported.
 	Suppressed []Suppressed
-	Errors     []Error
-	Unknown    []string // paths of the files that count as not recognised
-	Summary    Summary
+	// Stale are the entries of the baseline for which files that were looked at
+	// no longer have as many findings, each with the number that is gone.
+	Stale   []Accepted
+	Errors  []Error
+	Unknown []string // paths of the files that count as not recognised
+	Summary Summary
 	// Local decides which uses name what the tree builds itself.
 	Local *Local
 	// Replaced decides which uses name what kustomizations replace.
@@ -157,6 +162,8 @@ type run struct {
 	result  *Result
 	uses    []useRecord
 	ignores map[string][]*ignore // by path
+	// looked is the files of which all is known, for the baseline.
+	looked []string
 	// questions are collected only where registries are asked.
 	questions []rules.Question
 }
@@ -354,6 +361,9 @@ func (r *run) keep(p *rules.Pass, findings []rules.Finding, questions []rules.Qu
 	}
 	r.result.Findings = append(r.result.Findings, findings...)
 	r.questions = append(r.questions, questions...)
+	if r.opts.Baseline != nil && len(p.Problems) == 0 {
+		r.looked = append(r.looked, p.File.Path)
+	}
 }
 
 // finish judges what needs the whole tree, and orders the result.
@@ -364,11 +374,8 @@ func (r *run) finish() {
 		return !f.Rule.Everyone && len(f.Names) > 0 &&
 			!slices.ContainsFunc(f.Names, func(name string) bool { return !res.spared(f.Path, name) })
 	})
-	res.Findings = r.onlyNew(r.ignore(res.Findings))
-	slices.SortFunc(res.Findings, func(a, b rules.Finding) int {
-		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Span.Start, b.Span.Start), cmp.Compare(a.Span.End, b.Span.End),
-			cmp.Compare(a.Rule.Name, b.Rule.Name), cmp.Compare(a.Message, b.Message))
-	})
+	res.Findings = r.onlyNew(r.known(r.ignore(res.Findings)))
+	slices.SortFunc(res.Findings, compareFindings)
 	slices.SortFunc(res.Errors, func(a, b Error) int {
 		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Message, b.Message))
 	})
@@ -389,6 +396,12 @@ func (r *run) finish() {
 			s.Malicious++
 		}
 	}
+}
+
+// compareFindings orders findings by path and place.
+func compareFindings(a, b rules.Finding) int {
+	return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Span.Start, b.Span.Start), cmp.Compare(a.Span.End, b.Span.End),
+		cmp.Compare(a.Rule.Name, b.Rule.Name), cmp.Compare(a.Message, b.Message))
 }
 
 // isBinary reports whether content is no text: as for git, one with a NUL byte

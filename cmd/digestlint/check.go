@@ -26,6 +26,7 @@ type checkFlags struct {
 	online   bool
 	fix      bool
 
+	baseline  baselineFlags
 	noIgnores bool
 	since     string
 	mergeBase string
@@ -51,8 +52,11 @@ configuration or --allow-registry says which.
 With --new-from-rev, --new-from-merge-base or --staged only findings on changed lines
 are reported, and malicious images wherever they are.
 
-With --fix it pins afterwards what it can, as pin does: what was reported counts,
-and the next run is content with it.
+Findings in the baseline ("digestlint baseline") are not reported, but for malicious
+images, which are in none.
+
+With --fix it pins afterwards what it can, as pin does, in the baseline or not: what
+was reported counts, and the next run is content with it.
 
 Exit status: 0 clean, 1 findings at or above --fail-on, 2 wrong usage, 3 a selected
 file could not be read or a lookup failed.`,
@@ -72,6 +76,8 @@ file could not be read or a lookup failed.`,
 	f.BoolVar(&c.online, "online", false, "also ask the registries what the references lead to now")
 	f.BoolVar(&c.fix, "fix", false, "pin afterwards what can be pinned")
 	f.BoolVar(&c.noIgnores, "no-ignores", false, "heed no ignore comments")
+	c.baseline.flags(cmd)
+	f.BoolVar(&c.baseline.none, "no-baseline", false, "report also what is in the baseline")
 	f.StringVar(&c.since, "new-from-rev", "", "report only what is on lines changed since the `revision`")
 	f.StringVar(&c.mergeBase, "new-from-merge-base", "", "report only what is on lines changed since HEAD left the `revision`")
 	f.BoolVar(&c.staged, "staged", false, "judge what is staged, and report only what is on staged lines")
@@ -95,21 +101,20 @@ func (a *app) runCheck(cmd *cobra.Command, c *checkFlags, args []string) error {
 	if err != nil {
 		return err
 	}
-	opts, err := c.input.options(a, args)
+	opts, settings, err := c.input.judging(a, args)
 	if err != nil {
 		return err
 	}
 	if c.fix && opts.Stdin != nil {
 		return errors.New(`--fix writes files; "-" has no place to write to`)
 	}
-	settings, err := c.input.settings()
+	base, err := c.baseline.read(settings)
 	if err != nil {
 		return err
 	}
-	if opts.Approved, err = approved(settings.Approved); err != nil {
-		return err
+	if base != nil {
+		opts.Baseline = base.Baseline
 	}
-	opts.Rules = rules.All()
 	opts.NoIgnores = c.noIgnores
 	if opts.Changes, err = c.changes(cmd); err != nil {
 		return err
@@ -138,6 +143,7 @@ func (a *app) runCheck(cmd *cobra.Command, c *checkFlags, args []string) error {
 	}
 	a.report(res)
 	a.countSuppressed(res)
+	a.tellStale(res)
 	if c.fix {
 		return a.fix(cmd, c, args)
 	}

@@ -91,21 +91,27 @@ func tryUpdate(name string, put func(*digests.List) error) error {
 	if err != nil {
 		return err
 	}
-	made := false
-	if old == nil {
-		// An empty file is an empty list, for whoever reads it now.
+	if err := writeWhole(name, old, data, old != nil); err != nil {
+		return fmt.Errorf("write digests: %w", err)
+	}
+	return nil
+}
+
+// writeWhole puts data in the place of old, in one step. Where there is no file
+// it makes one; who reads that meanwhile finds it empty.
+func writeWhole(name string, old, data []byte, there bool) error {
+	if !there {
 		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 		if errors.Is(err, fs.ErrExist) {
 			return rewrite.ErrChanged
 		}
 		if err != nil {
-			return fmt.Errorf("write digests: %w", err)
+			return err
 		}
 		f.Close()
-		made = true
 	}
-	err = rewrite.WriteFile(name, old, data)
-	if err != nil && made && !errors.Is(err, rewrite.ErrChanged) {
+	err := rewrite.WriteFile(name, old, data)
+	if err != nil && !there && !errors.Is(err, rewrite.ErrChanged) {
 		os.Remove(name)
 	}
 	if err == nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/digestlint/digestlint/lint"
 	"github.com/digestlint/digestlint/parsers"
 	"github.com/digestlint/digestlint/report"
+	"github.com/digestlint/digestlint/rules"
 )
 
 // input are the flags that say which files to read.
@@ -66,6 +67,21 @@ func (in *input) options(a *app, args []string) (lint.Options, error) {
 		}
 	}
 	return opts, nil
+}
+
+// judging are options with the rules and what the settings have for them.
+func (in *input) judging(a *app, args []string) (lint.Options, *config.Config, error) {
+	opts, err := in.options(a, args)
+	if err != nil {
+		return opts, nil, err
+	}
+	settings, err := in.settings()
+	if err != nil {
+		return opts, nil, err
+	}
+	opts.Rules = rules.All()
+	opts.Approved, err = approved(settings.Approved)
+	return opts, settings, err
 }
 
 // report tells people what could not be read, and which files were not

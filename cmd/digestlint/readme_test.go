@@ -99,7 +99,7 @@ func TestReadmeConfiguration(t *testing.T) {
 			t.Errorf("README.md has no example of %s", section)
 		}
 	}
-	for _, name := range []string{timeoutVariable, noCacheVariable, allowedVariable, cacheVariable} {
+	for _, name := range []string{timeoutVariable, noCacheVariable, allowedVariable, cacheVariable, baselineVariable} {
 		if !strings.Contains(readme, "`"+name) {
 			t.Errorf("README.md does not name %s", name)
 		}
