@@ -35,7 +35,8 @@ var mayImport = map[string][]string{
 	"config":         {"image", "rules"},
 	"exposure":       {"source", "image", "advisories", "parsers", "rewrite", "rules", "report", "registry", "cache", "digests", "resolve", "config", "lint"},
 	"lint":           {"source", "image", "advisories", "parsers", "rewrite", "rules"},
-	"cmd/digestlint": {"source", "image", "advisories", "parsers", "rewrite", "rules", "report", "registry", "cache", "digests", "resolve", "lint", "config", "exposure"},
+	"lsp":            {"source", "image", "advisories", "parsers", "rewrite", "rules", "report", "config", "lint"},
+	"cmd/digestlint": {"source", "image", "advisories", "parsers", "rewrite", "rules", "report", "registry", "cache", "digests", "resolve", "lint", "config", "exposure", "lsp"},
 
 	// What has to be found in it is known by itself.
 	"cmd/digestlint/internal/organisation": {},
@@ -56,9 +57,9 @@ var doors = map[string][]string{
 	"golang.org/x/term":                      {"cmd/digestlint"},
 }
 
-// offline are the packages behind check and refs: nothing that they import,
-// however far away, opens connections.
-var offline = []string{"source", "image", "advisories", "parsers", "rewrite", "rules", "report", "lint", "config"}
+// offline are the packages behind check and refs, and behind lsp until a user
+// chooses to pin: nothing that they import, however far away, opens connections.
+var offline = []string{"source", "image", "advisories", "parsers", "rewrite", "rules", "report", "lint", "config", "lsp"}
 
 // noFiles are the packages that see bytes only.
 var noFiles = []string{"source", "image", "parsers", "rules", "advisories"}

@@ -130,7 +130,10 @@ func walkFiles(dir string, fail func(Error)) []string {
 
 // tree opens files beside the one being parsed, never outside the folder that
 // the run started from: a path is refused when it climbs above what was named.
-type tree struct{ roots []string }
+type tree struct {
+	roots    []string
+	contents map[string][]byte // in place of what is on disk
+}
 
 func newTree(paths []string) tree {
 	var t tree

@@ -78,6 +78,9 @@ type Options struct {
 	// reports hold.
 	HashLines bool
 
+	// Unsaved, if not nil, is what an editor shows in place of what is on disk.
+	Unsaved *Unsaved
+
 	// keep gives every file bytes of its own, for who keeps the uses.
 	keep bool
 }
@@ -117,8 +120,8 @@ type Result struct {
 	Replaced *Replaced
 }
 
-// spared reports whether the rules on pinning leave a name in a file alone.
-func (r *Result) spared(file, name string) bool {
+// Spared reports whether the rules on pinning leave a name in a file alone.
+func (r *Result) Spared(file, name string) bool {
 	return r.Local.Has(file, name) || r.Replaced.Has(file, name)
 }
 
@@ -131,12 +134,15 @@ func Run(ctx context.Context, opts Options) (*Result, error) {
 	if len(opts.Paths) == 0 {
 		opts.Paths = []string{"."}
 	}
-	r := &run{opts: opts, result: &Result{Local: &Local{}, Replaced: &Replaced{}}, tree: newTree(opts.Paths)}
+	r := &run{opts: opts, result: &Result{Local: &Local{}, Replaced: &Replaced{}}, tree: opts.tree()}
+	if opts.Unsaved != nil {
+		r.result.Local.elsewhere = opts.Unsaved.Spared
+	}
 	paths := slices.Clone(opts.Paths)
 	if opts.Stdin != nil {
 		paths = slices.DeleteFunc(paths, func(p string) bool { return p == "-" })
 	}
-	files := list(ctx, paths, r.fail)
+	files := list(ctx, r.unsaved(paths), r.fail)
 	slices.SortFunc(files, func(a, b entry) int { return cmp.Compare(a.path, b.path) })
 	r.read(ctx, files)
 	if opts.Stdin != nil {
@@ -214,6 +220,10 @@ func (r *run) read(ctx context.Context, files []entry) {
 
 // file reads one file into buf and looks at it. It returns the buffer.
 func (r *run) file(e entry, buf []byte) []byte {
+	if data, ok := r.opts.Unsaved.content(e.path); ok {
+		r.look(&source.File{Path: e.path, Data: data}, e.named)
+		return buf
+	}
 	if data, ok := r.opts.Changes.content(e.path); ok {
 		r.look(&source.File{Path: e.path, Data: data}, e.named)
 		return buf
@@ -339,7 +349,7 @@ func (r *run) format(f *source.File) *parsers.Format {
 			return parsers.Lookup(name)
 		}
 	}
-	return parsers.Detect(f.Path, f.Data)
+	return parsers.Detect(r.opts.Unsaved.relative(f.Path), f.Data)
 }
 
 // keep adds what was found in one file.
@@ -372,7 +382,7 @@ func (r *run) finish() {
 	rules.Finish(&r.cross, r.opts.Rules, func(f rules.Finding) { res.Findings = append(res.Findings, f) })
 	res.Findings = slices.DeleteFunc(res.Findings, func(f rules.Finding) bool {
 		return !f.Rule.Everyone && len(f.Names) > 0 &&
-			!slices.ContainsFunc(f.Names, func(name string) bool { return !res.spared(f.Path, name) })
+			!slices.ContainsFunc(f.Names, func(name string) bool { return !res.Spared(f.Path, name) })
 	})
 	res.Findings = r.onlyNew(r.known(r.ignore(res.Findings)))
 	slices.SortFunc(res.Findings, compareFindings)
@@ -387,7 +397,7 @@ func (r *run) finish() {
 		switch {
 		case u.unresolved:
 			s.Unresolved++
-		case u.unpinned && !res.spared(u.path, u.name):
+		case u.unpinned && !res.Spared(u.path, u.name):
 			s.Unpinned++
 		}
 	}
@@ -430,6 +440,9 @@ func (t tree) Open(name string) (*source.File, error) {
 	if !ok {
 		return nil, fmt.Errorf("%s is outside the folders that are checked", name)
 	}
+	if data, ok := t.contents[name]; ok {
+		return &source.File{Path: name, Data: data}, nil
+	}
 	info, err := os.Lstat(filepath.FromSlash(name))
 	if err != nil {
 		return nil, err
@@ -454,6 +467,8 @@ func (t tree) Open(name string) (*source.File, error) {
 type Local struct {
 	folders map[string][]string // canonical name → folders of the files that build it
 	files   map[string]map[string]bool
+	// elsewhere is [Unsaved.Spared].
+	elsewhere func(file, name string) bool
 }
 
 func (l *Local) add(u *image.Use) {
@@ -483,7 +498,7 @@ func (l *Local) add(u *image.Use) {
 // one of Docker Hub's official images has to be built in the same folder, so
 // that one project's "redis" does not hide all others'.
 func (l *Local) Has(file, name string) bool {
-	if l.files[name][file] {
+	if l.files[name][file] || l.elsewhere != nil && l.elsewhere(file, name) {
 		return true
 	}
 	dir := path.Dir(file)

@@ -60,7 +60,7 @@ func (r *run) online(ctx context.Context) {
 // of their first use.
 func (r *run) lookups() []*lookup {
 	questions := slices.DeleteFunc(r.questions, func(q rules.Question) bool {
-		return r.result.spared(q.Place.Path, q.Ref.Name())
+		return r.result.Spared(q.Place.Path, q.Ref.Name())
 	})
 	slices.SortFunc(questions, func(a, b rules.Question) int {
 		return cmp.Or(cmp.Compare(a.Place.Path, b.Place.Path), cmp.Compare(a.Place.Span.Start, b.Place.Span.Start), cmp.Compare(a.Place.Reference, b.Place.Reference))

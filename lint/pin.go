@@ -146,7 +146,10 @@ func Pin(ctx context.Context, opts PinOptions) (*PinResult, error) {
 	if len(opts.Paths) == 0 {
 		opts.Paths = []string{"."}
 	}
-	p := &pinner{opts: opts, tree: newTree(opts.Paths), result: &PinResult{}}
+	if opts.Unsaved != nil {
+		opts.DryRun = true // what is on disk is not what was looked at
+	}
+	p := &pinner{opts: opts, tree: opts.tree(), result: &PinResult{}}
 	opts.Options.keep = true
 	opts.Options.Each = p.each
 	opts.Options.Rules = nil
@@ -222,7 +225,7 @@ func (p *pinner) targets(res *Result) {
 	}
 	for _, t := range rewrite.Targets(uses, p.opts.Unsafe) {
 		path := t.Use.File.Path
-		if !t.Use.Judged() || res.spared(path, t.Value.Ref.Name()) {
+		if !t.Use.Judged() || res.Spared(path, t.Value.Ref.Name()) {
 			continue
 		}
 		if site := t.Value.Site.File; site != nil {

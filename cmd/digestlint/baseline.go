@@ -22,6 +22,7 @@ const baselineVariable = "DIGESTLINT_BASELINE"
 type baselineFlags struct {
 	name string
 	none bool
+	dir  string // where the nearest one is looked for; empty: the working directory
 }
 
 func (b *baselineFlags) flags(cmd *cobra.Command) {
@@ -37,7 +38,7 @@ func (b *baselineFlags) find(settings *config.Config) (config.File, error) {
 	if settings.Baseline.Path != "" {
 		return settings.Baseline, nil
 	}
-	return config.FindFile(".", lint.BaselineName)
+	return config.FindFile(cmp.Or(b.dir, "."), lint.BaselineName)
 }
 
 // baseline is one that has been read.

@@ -38,10 +38,7 @@ func (in *input) settings() (_ *config.Config, err error) {
 }
 
 func (in *input) readSettings() (*config.Config, error) {
-	var formats []string
-	for _, f := range parsers.Formats() {
-		formats = append(formats, f.Name)
-	}
+	formats := configFormats()
 	switch {
 	case in.noConfig:
 		return &config.Config{}, nil
@@ -49,6 +46,15 @@ func (in *input) readSettings() (*config.Config, error) {
 		return config.Read(in.config, formats)
 	}
 	return config.Nearest(".", formats)
+}
+
+// configFormats are the formats that a configuration may name.
+func configFormats() []string {
+	var formats []string
+	for _, f := range parsers.Formats() {
+		formats = append(formats, f.Name)
+	}
+	return formats
 }
 
 // options are the run that the flags and arguments ask for.

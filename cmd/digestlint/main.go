@@ -110,6 +110,6 @@ them in place without touching another byte.`,
 	root.PersistentFlags().BoolVarP(&a.verbose, "verbose", "v", false, "also list the files that were not recognised")
 	root.PersistentFlags().StringVar(&a.color, "color", "auto", "colour the output: auto, always or never")
 	root.PersistentFlags().BoolVar(&a.noUpdates, "no-updates", false, "leave out what `advisories update` has fetched")
-	root.AddCommand(a.check(), a.refs(), a.pin(), a.resolve(), a.explain(), a.exposure(), a.rules(), a.advisories(), a.baseline(), a.version())
+	root.AddCommand(a.check(), a.refs(), a.pin(), a.resolve(), a.explain(), a.exposure(), a.rules(), a.advisories(), a.baseline(), a.lsp(), a.version())
 	return root
 }
