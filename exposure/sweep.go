@@ -188,7 +188,7 @@ func (s *sweep) listed(ctx context.Context, w *wantedSet, all bool, add func(can
 		s.notes = append(s.notes, "its list of repositories is empty for this user")
 		return false
 	}
-	s.notes = append(s.notes, fmt.Sprintf("the registry lists %d repositories%s", inside, s.under()))
+	s.notes = append(s.notes, fmt.Sprintf("repositories that the registry lists%s: %d", s.under(), inside))
 	return !more
 }
 
@@ -405,7 +405,7 @@ func (s *sweep) end(ctx context.Context) error {
 				s.fail(err)
 			}
 		} else {
-			s.notes = append(s.notes, fmt.Sprintf("%d repositories were refused, so they do not exist or this user may not read them", len(s.refused)))
+			s.notes = append(s.notes, fmt.Sprintf("repositories that were refused, so they do not exist or this user may not read them: %d", len(s.refused)))
 		}
 	}
 	for _, f := range s.failures {
@@ -418,7 +418,7 @@ func (s *sweep) end(ctx context.Context) error {
 	if s.asked == 0 {
 		return nil
 	}
-	notes := append([]string{fmt.Sprintf("looked in %d repositories%s", s.looked, s.under())}, s.notes...)
+	notes := append([]string{fmt.Sprintf("repositories looked in%s: %d", s.under(), s.looked)}, s.notes...)
 	notes = append(notes, "a pull-through cache also serves what it has not stored, as long as its upstream has it")
 	s.rec.Source(Source{Kind: "registry", Name: s.target, Items: s.asked, Unit: "digests", Notes: notes})
 	return nil

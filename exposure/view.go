@@ -220,7 +220,7 @@ func viewSource(s Source, l limits) sourceView {
 	v := sourceView{Kind: s.Kind, Name: report.Visible(s.Name), Notes: cut(s.Notes, l.notes)}
 	var parts []string
 	if s.Unit != "" {
-		parts = append(parts, thousands(int(s.Items))+" "+s.Unit)
+		parts = append(parts, plural(int(s.Items), strings.TrimSuffix(s.Unit, "s")))
 	}
 	switch {
 	case !s.From.IsZero() && !s.Until.IsZero():

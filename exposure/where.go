@@ -19,6 +19,10 @@ func (t *Trace) file() string {
 		name = "standard input"
 	}
 	switch path := t.Place.Path; {
+	case t.Place.Store == "registry" && path != "":
+		// The path is a whole repository, of which the evidence may have a part.
+		host, _, _ := strings.Cut(strings.TrimPrefix(name, "https://"), "/")
+		name = host + "/" + path
 	case name == "." && path != "":
 		name = path
 	case path != "" && path != name:

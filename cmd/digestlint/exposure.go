@@ -182,7 +182,7 @@ func (a *app) purge(ctx context.Context, x *exposureFlags, client *registry.Clie
 	}
 	fmt.Fprintf(a.stderr, "to delete, with the tags that lead there:\n")
 	for _, d := range all {
-		fmt.Fprintf(a.stderr, "  %s %s (%s)\n", report.Visible(d.Ref.String()), report.Visible(strings.Join(d.Tags, " ")), d.Advisory.ID)
+		fmt.Fprintf(a.stderr, "  %s (%s)\n", report.Visible(strings.Join(append([]string{d.Ref.String()}, d.Tags...), " ")), d.Advisory.ID)
 	}
 	if !x.yes {
 		fmt.Fprintf(a.stderr, "Delete them? Write yes: ")

@@ -426,43 +426,16 @@ func pushArtifact(t *testing.T, text string, img v1.Image) {
 // docs/advisories.md is held to the program: its example is an advisory, and
 // its commands make a bundle that is taken.
 func TestAdvisoriesPage(t *testing.T) {
-	page, err := os.ReadFile("../../docs/advisories.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	example := fenced(t, string(page), "advisory")
-	p := newPublisher(t)
-	t.Chdir(p.dir)
-	if err := os.WriteFile("advisory.txt", []byte(example), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	out, _ := p.runs(exitClean, "advisories", "check", "advisory.txt")
-	contains(t, out, "advisory.txt: ok")
 	if _, err := exec.LookPath("openssl"); err != nil {
 		t.Skip("openssl is not installed")
 	}
-	for line := range strings.Lines(fenced(t, string(page), "sh")) {
-		command, _, _ := strings.Cut(line, "#")
-		command, to, redirected := strings.Cut(strings.TrimSpace(command), " > ")
-		words := strings.Fields(command)
-		if words[0] == "digestlint" {
-			out, _ := p.runs(exitClean, words[1:]...)
-			if !redirected {
-				t.Fatalf("%q has no file", line)
-			}
-			if err := os.WriteFile(to, []byte(out), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			continue
-		}
-		if out, err := exec.Command(words[0], words[1:]...).CombinedOutput(); err != nil {
-			t.Fatalf("%s: %v\n%s", command, err, out)
-		}
-	}
+	p := newPublisher(t)
+	executed{dir: p.dir}.run(t, "../../docs/advisories.md")
+	t.Chdir(p.dir)
+	out, _ := p.runs(exitClean, "advisories", "check", "advisory.txt")
+	contains(t, out, "advisory.txt: ok")
 	for served, file := range map[string]string{"/bundle.txt": "bundle.txt", "/bundle.txt.sig": "bundle.txt.sig"} {
-		if p.served[served], err = os.ReadFile(file); err != nil {
-			t.Fatal(err)
-		}
+		p.served[served] = []byte(readFile(t, file))
 	}
 	out, _ = p.runs(exitClean, "advisories", "update", "--source", p.address, "--key", "advisories.pub")
 	contains(t, out, "acme of ")
