@@ -105,8 +105,12 @@ func gitFiles(ctx context.Context, dir string) ([]string, error) {
 // no repository to ask.
 func walkFiles(dir string, fail func(Error)) []string {
 	var names []string
-	_ = filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
-		rel, relErr := filepath.Rel(dir, p)
+	root := dir
+	if folder, err := filepath.EvalSymlinks(dir); err == nil {
+		root = folder // a link that is named itself is entered, as by git
+	}
+	_ = filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
+		rel, relErr := filepath.Rel(root, p)
 		if relErr != nil {
 			return relErr
 		}
