@@ -24,32 +24,32 @@ var Ansible = register(Format{
 	Parse:   parseAnsible,
 })
 
-func detectAnsible(name string, data []byte) Certainty {
-	if !isYAML(name) {
+func detectAnsible(c *Candidate) Certainty {
+	if !c.isYAML() {
 		return No
 	}
-	if ansibleVariables(name) {
-		if bytes.Contains(data, []byte("image")) && !bytes.Contains(data, []byte("apiVersion:")) {
+	if ansibleVariables(c.Path) {
+		if bytes.Contains(c.Data, []byte("image")) && !bytes.Contains(c.Data, []byte("apiVersion:")) {
 			return Content
 		}
 		return No
 	}
-	if dataName(name) == "molecule.yml" && bytes.Contains(data, []byte("platforms")) {
+	if c.name == "molecule.yml" && bytes.Contains(c.Data, []byte("platforms")) {
 		return Likely
 	}
-	if !startsWithItem(data) {
+	if !startsWithItem(c.Data) {
 		return No
 	}
 	role := false
 	for _, folder := range []string{"tasks", "handlers", "playbooks", "pre_tasks", "post_tasks"} {
-		role = role || inFolder(name, folder)
+		role = role || inFolder(c.Path, folder)
 	}
-	play := hasItemKey(data, "hosts") || hasItemKey(data, "import_playbook") || hasItemKey(data, "ansible.builtin.import_playbook")
-	module := containsAny(data, ansibleModules)
+	play := hasItemKey(c.Data, "hosts") || hasItemKey(c.Data, "import_playbook") || hasItemKey(c.Data, "ansible.builtin.import_playbook")
+	module := containsAny(c.Data, ansibleModules)
 	switch {
 	case play, role && module:
 		return Likely
-	case module && (hasItemKey(data, "name") || hasItemKey(data, "block")):
+	case module && (hasItemKey(c.Data, "name") || hasItemKey(c.Data, "block")):
 		return Content
 	}
 	return No

@@ -19,8 +19,8 @@ var AppVeyor = register(Format{
 	Parse:   parseAppVeyor,
 })
 
-func detectAppVeyor(name string, _ []byte) Certainty {
-	if isYAML(name) && strings.Contains(dataName(name), "appveyor") {
+func detectAppVeyor(c *Candidate) Certainty {
+	if c.isYAML() && strings.Contains(c.name, "appveyor") {
 		return Path
 	}
 	return No

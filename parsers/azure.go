@@ -29,21 +29,21 @@ var azureKeys = []string{
 	"dependsOn", "condition", "timeoutInMinutes", "cancelTimeoutInMinutes", "continueOnError", "isSkippable",
 }
 
-func detectAzure(name string, data []byte) Certainty {
-	if !isYAML(name) {
+func detectAzure(c *Candidate) Certainty {
+	if !c.isYAML() {
 		return No
 	}
-	base := dataName(name)
+	base := c.name
 	base = strings.TrimSuffix(base, path.Ext(base))
 	named := strings.Contains(base, "azure") && strings.Contains(base, "pipeline")
-	folder := hasFolder(name, "azure-pipelines", ".azure-pipelines", ".azuredevops", ".azure-devops", ".ado", ".azdo", ".vsts-ci", "azure_pipelines")
-	// Every pipeline has one of them: a job runs on a pool, a template has
-	// steps or parameters.
-	if !containsAny(data, []string{"vmImage", "- task:", "- script:", "- bash:", "- pwsh:", "- powershell:", "- template:", "containers:", "container:", "- job:", "- stage:", "steps:", "extends:"}) {
+	folder := hasFolder(c.Path, "azure-pipelines", ".azure-pipelines", ".azuredevops", ".azure-devops", ".ado", ".azdo", ".vsts-ci", "azure_pipelines")
+	keys := c.keys()
+	if !has(keys, "stages", "jobs", "steps", "extends", "resources", "variables", "parameters") || !keysWithin(keys, azureKeys...) {
 		return No
 	}
-	keys := topKeys(data)
-	if !has(keys, "stages", "jobs", "steps", "extends", "resources", "variables", "parameters") || !keysWithin(keys, azureKeys...) {
+	// Every pipeline has one of them: a job runs on a pool, a template has
+	// steps or parameters.
+	if !containsAny(c.Data, []string{"vmImage", "- task:", "- script:", "- bash:", "- pwsh:", "- powershell:", "- template:", "containers:", "container:", "- job:", "- stage:", "steps:", "extends:"}) {
 		return No
 	}
 	switch {
@@ -51,9 +51,9 @@ func detectAzure(name string, data []byte) Certainty {
 		return Path
 	case folder:
 		return Likely
-	case containsAny(data, []string{"vmImage", "- task:", "- pwsh:", "- powershell:", "- template:", "displayName:"}) && has(keys, "stages", "jobs", "steps", "extends", "resources"):
+	case containsAny(c.Data, []string{"vmImage", "- task:", "- pwsh:", "- powershell:", "- template:", "displayName:"}) && has(keys, "stages", "jobs", "steps", "extends", "resources"):
 		return Content
-	case containsAny(data, []string{"- script:", "- bash:"}) && has(keys, "steps", "jobs") && has(keys, "pool", "trigger", "parameters", "pr"):
+	case containsAny(c.Data, []string{"- script:", "- bash:"}) && has(keys, "steps", "jobs") && has(keys, "pool", "trigger", "parameters", "pr"):
 		return Content
 	}
 	return No

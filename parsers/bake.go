@@ -24,8 +24,8 @@ var Bake = register(Format{
 	Parse:   parseBake,
 })
 
-func detectBake(name string, data []byte) Certainty {
-	base := dataName(name)
+func detectBake(c *Candidate) Certainty {
+	base := c.name
 	ext := path.Ext(base)
 	if ext != ".hcl" && ext != ".json" {
 		return No
@@ -35,9 +35,9 @@ func detectBake(name string, data []byte) Certainty {
 	}
 	stem := strings.TrimSuffix(base, ext)
 	switch {
-	case ext == ".hcl" && bytes.Contains(data, []byte("target \"")) && containsAny(data, []string{"dockerfile", "context", "tags", "platforms", "inherits", "contexts"}) && !bytes.Contains(data, []byte("job \"")):
+	case ext == ".hcl" && bytes.Contains(c.Data, []byte("target \"")) && containsAny(c.Data, []string{"dockerfile", "context", "tags", "platforms", "inherits", "contexts"}) && !bytes.Contains(c.Data, []byte("job \"")):
 		return Content
-	case ext == ".json" && strings.Contains(stem, "bake") && jsonHasKey(data, "target"):
+	case ext == ".json" && strings.Contains(stem, "bake") && jsonHasKey(c.Data, "target"):
 		return Likely
 	}
 	return No

@@ -2,7 +2,6 @@ package parsers
 
 import (
 	"bytes"
-	"path"
 	"strings"
 
 	"github.com/digestlint/digestlint/image"
@@ -30,13 +29,13 @@ var bazelWords = []string{
 	"repo_tags", "container_bundle", "image_load", ".pull(", "pull(", "container-image",
 }
 
-func detectBazel(name string, data []byte) Certainty {
-	base := path.Base(name)
+func detectBazel(c *Candidate) Certainty {
+	base := c.base
 	switch {
 	case base == "WORKSPACE", base == "WORKSPACE.bazel", base == "WORKSPACE.bzlmod", base == "MODULE.bazel",
 		base == "BUILD.bazel", strings.HasSuffix(base, ".MODULE.bazel"), strings.HasSuffix(base, ".bzl"):
 		return Path
-	case base == "BUILD" && bytes.IndexByte(data, '(') >= 0 && !bytes.HasPrefix(data, []byte("#!")):
+	case base == "BUILD" && bytes.IndexByte(c.Data, '(') >= 0 && !bytes.HasPrefix(c.Data, []byte("#!")):
 		return Likely
 	}
 	return No

@@ -19,24 +19,21 @@ var Bitbucket = register(Format{
 	Parse:   parseBitbucket,
 })
 
-func detectBitbucket(name string, data []byte) Certainty {
-	if !isYAML(name) {
+func detectBitbucket(c *Candidate) Certainty {
+	if !c.isYAML() {
 		return No
 	}
-	base := dataName(name)
+	base := c.name
 	base = strings.TrimSuffix(base, path.Ext(base))
 	named := strings.Contains(base, "bitbucket")
-	if !named && !containsAny(data, []string{"step:"}) {
-		return No
-	}
-	keys := topKeys(data)
+	keys := c.keys()
 	if !has(keys, "pipelines", "definitions") || !keysWithin(keys, "image", "pipelines", "definitions", "options", "clone", "export", "labels", "triggers") && !named {
 		return No
 	}
 	if named && has(keys, "pipelines") {
 		return Path
 	}
-	if containsAny(data, []string{"step:"}) {
+	if containsAny(c.Data, []string{"step:"}) {
 		return Content
 	}
 	return No

@@ -21,28 +21,33 @@ var Buildkite = register(Format{
 	Parse:   parseBuildkite,
 })
 
-func detectBuildkite(name string, data []byte) Certainty {
-	if !isYAMLOrJSON(name) || !bytes.Contains(data, []byte("steps")) && !bytes.Contains(data, []byte("command")) {
+func detectBuildkite(c *Candidate) Certainty {
+	if !c.isYAMLOrJSON() {
 		return No
 	}
-	base := dataName(name)
-	inside := inFolder(name, ".buildkite")
+	base := c.name
+	inside := inFolder(c.Path, ".buildkite")
+	named := inside || c.isYAML() && strings.HasPrefix(strings.TrimPrefix(base, "."), "buildkite")
 	switch {
-	case inside && !isYAML(name):
-		if jsonHasKey(data, "steps") {
+	case named && !containsAny(c.Data, []string{"steps", "command"}):
+		return No
+	case inside && !c.isYAML():
+		if jsonHasKey(c.Data, "steps") {
 			return Path
 		}
 		return No
-	case inside || isYAML(name) && strings.HasPrefix(strings.TrimPrefix(base, "."), "buildkite"):
-		if looksLikeManifest(data) {
+	case named:
+		if looksLikeManifest(c.Data) {
 			return No
 		}
 		return Path
 	}
 	// Pipelines are uploaded from anywhere; the versions of plugins tell.
-	plugins := bytes.Contains(data, []byte("plugins:")) && bytes.Contains(data, []byte("#v"))
-	if isYAML(name) && (plugins || bytes.Contains(data, []byte("buildkite"))) && slices.Contains(topKeys(data), "steps") {
-		return Content
+	if c.isYAML() && slices.Contains(c.keys(), "steps") {
+		plugins := bytes.Contains(c.Data, []byte("plugins:")) && bytes.Contains(c.Data, []byte("#v"))
+		if plugins || bytes.Contains(c.Data, []byte("buildkite")) {
+			return Content
+		}
 	}
 	return No
 }

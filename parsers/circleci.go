@@ -24,37 +24,36 @@ var CircleCI = register(Format{
 	Parse:   parseCircleCI,
 })
 
-func detectCircleCI(name string, data []byte) Certainty {
-	if !isYAML(name) {
+func detectCircleCI(c *Candidate) Certainty {
+	if !c.isYAML() {
 		return No
 	}
-	base := dataName(name)
-	folder := inFolder(name, ".circleci")
+	base := c.name
+	folder := inFolder(c.Path, ".circleci")
 	if folder && strings.HasPrefix(base, "config.") || base == "circle.yml" {
 		return Path
 	}
-	if !containsAny(data, []string{"docker:", "run:", "- run", "machine:"}) {
-		return No
-	}
-	keys := topKeys(data)
-	if has(keys, "apiVersion", "on", "runs", "pool", "stages", "services") {
+	keys := c.keys()
+	if has(keys, "apiVersion", "on", "runs", "pool", "stages", "services") ||
+		!has(keys, "jobs", "workflows", "orbs", "executors", "commands", "docker", "steps", "aliases", "references", "usage") ||
+		!containsAny(c.Data, []string{"docker:", "run:", "- run", "machine:"}) {
 		return No
 	}
 	parts := has(keys, "jobs", "workflows", "orbs", "executors", "commands")
 	switch {
 	case folder && (parts || has(keys, "docker", "steps", "aliases", "references")):
 		return Path
-	case parts && (has(keys, "workflows", "orbs") || has(keys, "version") && bytes.Contains(data, []byte("docker:"))) && !has(keys, "name", "pipelines"):
+	case parts && (has(keys, "workflows", "orbs") || has(keys, "version") && bytes.Contains(c.Data, []byte("docker:"))) && !has(keys, "name", "pipelines"):
 		return Content
 	case parts && (base == "@orb.yml" || strings.Contains(base, "orb")):
 		return Likely
-	case hasFolder(name, "executors") && has(keys, "docker"):
+	case hasFolder(c.Path, "executors") && has(keys, "docker"):
 		return Likely
-	case hasFolder(name, "jobs") && has(keys, "steps") && has(keys, "docker", "executor", "machine"):
+	case hasFolder(c.Path, "jobs") && has(keys, "steps") && has(keys, "docker", "executor", "machine"):
 		return Likely
-	case hasFolder(name, "commands") && has(keys, "steps") && !has(keys, "name", "inputs") && bytes.Contains(data, []byte("- run:")):
+	case hasFolder(c.Path, "commands") && has(keys, "steps") && !has(keys, "name", "inputs") && bytes.Contains(c.Data, []byte("- run:")):
 		return Likely
-	case hasFolder(name, "examples") && has(keys, "usage"):
+	case hasFolder(c.Path, "examples") && has(keys, "usage"):
 		return Likely
 	}
 	return No

@@ -1,7 +1,6 @@
 package parsers
 
 import (
-	"path"
 	"slices"
 	"strings"
 
@@ -21,10 +20,10 @@ var Cirrus = register(Format{
 	Parse:   parseCirrus,
 })
 
-func detectCirrus(name string, data []byte) Certainty {
-	base := strings.ToLower(path.Base(name))
-	if isYAML(name) && (strings.HasPrefix(base, ".cirrus") || dataName(name) == "cirrus.yml" || inFolder(name, ".cirrus")) &&
-		containsAny(data, []string{"task", "container", "script"}) {
+func detectCirrus(c *Candidate) Certainty {
+	base := c.lower
+	if c.isYAML() && (strings.HasPrefix(base, ".cirrus") || c.name == "cirrus.yml" || inFolder(c.Path, ".cirrus")) &&
+		containsAny(c.Data, []string{"task", "container", "script"}) {
 		return Path
 	}
 	return No

@@ -21,27 +21,28 @@ var CloudBuild = register(Format{
 	Parse:   parseCloudBuild,
 })
 
-func detectCloudBuild(name string, data []byte) Certainty {
-	if !isYAMLOrJSON(name) || !bytes.Contains(data, []byte("steps")) {
+func detectCloudBuild(c *Candidate) Certainty {
+	// The keys first: most files end there.
+	if !c.isYAMLOrJSON() || c.isYAML() && !has(c.keys(), "steps", "build") || !bytes.Contains(c.Data, []byte("steps")) {
 		return No
 	}
-	base := strings.NewReplacer("-", "", "_", "", ".", "").Replace(dataName(name))
+	base := strings.NewReplacer("-", "", "_", "", ".", "").Replace(c.name)
 	if strings.Contains(base, "cloudbuild") {
-		if dataExt(name) == ".json" && jsonHasKey(data, "steps") || has(topKeys(data), "steps", "build") {
+		if c.ext == ".json" && jsonHasKey(c.Data, "steps") || has(c.keys(), "steps", "build") {
 			return Path
 		}
 		return No
 	}
-	if !containsAny(data, []string{"cloud-builders/", "cloudsdktool/", "$PROJECT_ID", "${PROJECT_ID}", "gcr.io/kaniko-project/"}) {
+	if !containsAny(c.Data, []string{"cloud-builders/", "cloudsdktool/", "$PROJECT_ID", "${PROJECT_ID}", "gcr.io/kaniko-project/"}) {
 		return No
 	}
-	if dataExt(name) == ".json" {
-		if jsonHasKey(data, "steps") && jsonHasKey(data, "name") && !jsonHasKey(data, "apiVersion") {
+	if c.ext == ".json" {
+		if jsonHasKey(c.Data, "steps") && jsonHasKey(c.Data, "name") && !jsonHasKey(c.Data, "apiVersion") {
 			return Content
 		}
 		return No
 	}
-	if keys := topKeys(data); slices.Contains(keys, "steps") && keysWithin(keys, cloudBuildKeys...) {
+	if keys := c.keys(); slices.Contains(keys, "steps") && keysWithin(keys, cloudBuildKeys...) {
 		return Content
 	}
 	return No

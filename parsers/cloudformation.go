@@ -24,18 +24,18 @@ var CloudFormation = register(Format{
 	Parse:   parseCloudFormation,
 })
 
-func detectCloudFormation(name string, data []byte) Certainty {
-	ext := dataExt(name)
-	if !isYAMLOrJSON(name) && ext != ".template" && ext != ".cfn" && !strings.HasSuffix(name, ".template") {
+func detectCloudFormation(c *Candidate) Certainty {
+	ext := c.ext
+	if !c.isYAMLOrJSON() && ext != ".template" && ext != ".cfn" && !strings.HasSuffix(c.Path, ".template") {
 		return No
 	}
-	if !bytes.Contains(data, []byte("Resources")) {
+	if !bytes.Contains(c.Data, []byte("Resources")) {
 		return No
 	}
-	if bytes.Contains(data, []byte("AWSTemplateFormatVersion")) || bytes.Contains(data, []byte("AWS::Serverless-")) {
+	if bytes.Contains(c.Data, []byte("AWSTemplateFormatVersion")) || bytes.Contains(c.Data, []byte("AWS::Serverless-")) {
 		return Likely
 	}
-	if bytes.Contains(data, []byte("AWS::")) && (slices.Contains(topKeys(data), "Resources") || jsonHasKey(data, "Resources")) {
+	if bytes.Contains(c.Data, []byte("AWS::")) && (slices.Contains(c.keys(), "Resources") || jsonHasKey(c.Data, "Resources")) {
 		return Content
 	}
 	return No

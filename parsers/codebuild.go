@@ -1,7 +1,6 @@
 package parsers
 
 import (
-	"bytes"
 	"slices"
 	"strings"
 
@@ -21,24 +20,24 @@ var CodeBuild = register(Format{
 	Parse:   parseCodeBuild,
 })
 
-func detectCodeBuild(name string, data []byte) Certainty {
-	if !isYAMLOrJSON(name) || !bytes.Contains(data, []byte("phases")) && !bytes.Contains(data, []byte("batch")) {
+func detectCodeBuild(c *Candidate) Certainty {
+	if !c.isYAMLOrJSON() {
 		return No
 	}
-	named := strings.Contains(dataName(name), "buildspec")
-	if !isYAML(name) {
-		if named && jsonHasKey(data, "phases") {
+	named := strings.Contains(c.name, "buildspec")
+	if !c.isYAML() {
+		if named && jsonHasKey(c.Data, "phases") {
 			return Path
 		}
 		return No
 	}
-	keys := topKeys(data)
+	keys := c.keys()
 	switch {
 	case !slices.Contains(keys, "phases") && !slices.Contains(keys, "batch"):
 		return No
 	case named:
 		return Path
-	case slices.Contains(keys, "version") && containsAny(data, []string{"pre_build:", "post_build:", "runtime-versions:"}):
+	case slices.Contains(keys, "version") && containsAny(c.Data, []string{"pre_build:", "post_build:", "runtime-versions:"}):
 		return Content
 	}
 	return No

@@ -28,24 +28,21 @@ var Compose = register(Format{
 	Parse:   parseCompose,
 })
 
-func detectCompose(name string, data []byte) Certainty {
-	if !isYAML(name) {
+func detectCompose(c *Candidate) Certainty {
+	if !c.isYAML() {
 		return No
 	}
-	base := strings.ToLower(path.Base(name))
+	base := c.lower
 	named := strings.Contains(base, "compose") || base == "fig.yml" || base == "fig.yaml" // Compose's first name
-	if !named && !bytes.Contains(data, []byte("services")) {
-		return No
-	}
-	keys := topKeys(data)
+	keys := c.keys()
 	switch {
 	case slices.Contains(keys, "apiVersion"):
 		return No // a manifest of "docker-compose" as a package or a chart
-	case named && (slices.Contains(keys, "services") || slices.Contains(keys, "jobs") || flowServices(data)):
+	case named && (slices.Contains(keys, "services") || slices.Contains(keys, "jobs") || flowServices(c.Data)):
 		return Path
-	case named && (slices.Contains(keys, "include") || composeV1(data)):
+	case named && (slices.Contains(keys, "include") || composeV1(c.Data)):
 		return Likely
-	case stackFile(keys) && composeServices(data):
+	case stackFile(keys) && composeServices(c.Data):
 		return Content
 	}
 	return No

@@ -301,7 +301,7 @@ func TestDetectCompose(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := detectCompose(tt.path, []byte(tt.text)); got != tt.want {
+			if got := detectCompose(newCandidate(tt.path, []byte(tt.text))); got != tt.want {
 				t.Errorf("certainty %d, want %d", got, tt.want)
 			}
 		})

@@ -24,21 +24,21 @@ var Concourse = register(Format{
 	Parse:   parseConcourse,
 })
 
-func detectConcourse(name string, data []byte) Certainty {
-	if !isYAML(name) || !containsAny(data, []string{"plan:", "image_resource:", "platform:", "resource_types:", "resources:"}) {
+func detectConcourse(c *Candidate) Certainty {
+	if !c.isYAML() {
 		return No
 	}
-	keys := topKeys(data)
+	keys := c.keys()
 	has := func(key string) bool { return slices.Contains(keys, key) }
 	switch {
 	case slices.ContainsFunc([]string{"apiVersion", "kind", "services", "AWSTemplateFormatVersion", "on", "trigger", "pool", "stages", "orbs", "workflows"}, has):
 	case has("platform") && (has("run") || has("image_resource")):
 		return Likely
-	case has("jobs") && bytes.Contains(data, []byte("plan:")) && containsAny(data, []string{"get: ", "put: ", "task: "}):
+	case has("jobs") && bytes.Contains(c.Data, []byte("plan:")) && containsAny(c.Data, []string{"get: ", "put: ", "task: "}):
 		return Likely
 	case has("image_resource"):
 		return Content
-	case (has("resources") || has("resource_types")) && containsAny(data, []string{"type: registry-image", "type: docker-image"}):
+	case (has("resources") || has("resource_types")) && containsAny(c.Data, []string{"type: registry-image", "type: docker-image"}):
 		return Content
 	}
 	return No

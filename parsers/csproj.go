@@ -20,12 +20,12 @@ var Csproj = register(Format{
 	Parse:  parseCsproj,
 })
 
-func detectCsproj(name string, data []byte) Certainty {
-	switch strings.ToLower(path.Ext(name)) {
+func detectCsproj(c *Candidate) Certainty {
+	switch strings.ToLower(path.Ext(c.Path)) {
 	case ".csproj", ".fsproj", ".vbproj", ".pubxml":
 		return Path
 	case ".props", ".targets":
-		if bytes.Contains(data, []byte("<Project")) {
+		if bytes.Contains(c.Data, []byte("<Project")) {
 			return Path
 		}
 	}

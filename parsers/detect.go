@@ -9,6 +9,40 @@ import (
 // What Detect functions share. They read lines, not structure: they run on
 // every file of a tree.
 
+// Candidate is a file whose format is sought, and what several formats ask of
+// it, computed once.
+type Candidate struct {
+	Path string // with "/"
+	Data []byte // the whole content
+
+	base  string // the last element of the path
+	lower string // base in lower case
+	name  string // as dataName has it
+	ext   string // as dataExt has it
+
+	top  []string // see keys
+	read bool
+}
+
+func newCandidate(name string, data []byte) *Candidate {
+	base := path.Base(name)
+	c := &Candidate{Path: name, Data: data, base: base, lower: strings.ToLower(base), name: dataName(base)}
+	c.ext = path.Ext(c.name)
+	return c
+}
+
+func (c *Candidate) isYAML() bool { return c.ext == ".yaml" || c.ext == ".yml" }
+
+func (c *Candidate) isYAMLOrJSON() bool { return c.isYAML() || c.ext == ".json" }
+
+// keys are the different ones of topKeys. The answer is shared.
+func (c *Candidate) keys() []string {
+	if !c.read {
+		c.top, c.read = topKeys(c.Data), true
+	}
+	return c.top
+}
+
 // isYAML reports whether a path is YAML's, a template of it included.
 func isYAML(name string) bool {
 	switch dataExt(name) {
@@ -40,10 +74,11 @@ func dataName(name string) string {
 	}
 }
 
-// topKeys are the keys of the lines with the least indentation, in order, of a
-// YAML text; of JSON, those of its first level as far as lines tell.
+// topKeys are the different keys of the lines with the least indentation, in
+// order, of a YAML text; of JSON, those of its first level as far as lines tell.
 func topKeys(data []byte) []string {
 	var keys []string
+	seen := map[string]bool{}
 	indent := -1
 	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
 	for len(data) > 0 {
@@ -61,27 +96,32 @@ func topKeys(data []byte) []string {
 		} else if n > indent {
 			continue
 		}
-		if key := lineKey(t); key != "" {
-			keys = append(keys, key)
+		if key := lineKeyBytes(t); len(key) > 0 && !seen[string(key)] {
+			k := string(key)
+			seen[k] = true
+			keys = append(keys, k)
 		}
 	}
 	return keys
 }
 
 // lineKey is the key of a line "key: …", quoted or not, or "".
-func lineKey(line []byte) string {
+func lineKey(line []byte) string { return string(lineKeyBytes(line)) }
+
+// lineKeyBytes is lineKey as a part of the line.
+func lineKeyBytes(line []byte) []byte {
 	i := bytes.IndexByte(line, ':')
 	if i <= 0 || i+1 < len(line) && strings.IndexByte(" \t\r", line[i+1]) < 0 {
-		return ""
+		return nil
 	}
 	key := bytes.TrimSpace(line[:i])
 	if n := len(key); n >= 2 && (key[0] == '"' || key[0] == '\'') && key[n-1] == key[0] {
 		key = key[1 : n-1]
 	}
 	if len(key) > 100 {
-		return ""
+		return nil
 	}
-	return string(key)
+	return key
 }
 
 // jsonHasKey reports whether JSON text has the key at some level.

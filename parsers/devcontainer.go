@@ -20,12 +20,12 @@ var DevContainer = register(Format{
 	Parse:   parseDevContainer,
 })
 
-func detectDevContainer(name string, _ []byte) Certainty {
-	switch dataName(name) {
+func detectDevContainer(c *Candidate) Certainty {
+	switch c.name {
 	case "devcontainer.json", ".devcontainer.json":
 		return Path
 	}
-	if path.Base(path.Dir(name)) == ".devcontainer" && dataExt(name) == ".jsonc" {
+	if path.Base(path.Dir(c.Path)) == ".devcontainer" && c.ext == ".jsonc" {
 		return Path
 	}
 	return No

@@ -37,9 +37,9 @@ var Dockerfile = register(Format{
 // "Dockerfile", "api.Dockerfile", "Dockerfile-alpine", "Dockerfile.j2". Only
 // the plain names need no look at the content: "Dockerfile.md" is prose and
 // "dockerfile.go" a program.
-func detectDockerfile(name string, data []byte) Certainty {
-	base := dataName(name)
-	plain := len(base) == len(path.Base(name)) // no ".in", no ".tmpl"
+func detectDockerfile(c *Candidate) Certainty {
+	base := c.name
+	plain := len(base) == len(c.base) // no ".in", no ".tmpl"
 	named := path.Ext(base) == ".docker"
 	for _, kind := range []string{"dockerfile", "containerfile"} {
 		switch {
@@ -57,11 +57,11 @@ func detectDockerfile(name string, data []byte) Certainty {
 		return No
 	case ".go", ".py", ".sh", ".js", ".ts", ".rb", ".rs", ".java", ".cs", ".php", ".c", ".h", ".cpp", ".yaml", ".yml", ".json", ".toml", ".xml", ".docker":
 		// "Dockerfile.go" may as well be what builds a Go program.
-		if !startsAsDockerfile(data) {
+		if !startsAsDockerfile(c.Data) {
 			return No
 		}
 	default:
-		if !hasFrom(data) {
+		if !hasFrom(c.Data) {
 			return No
 		}
 	}

@@ -19,21 +19,21 @@ var Drone = register(Format{
 	Parse:   parseDrone,
 })
 
-func detectDrone(name string, data []byte) Certainty {
-	if !isYAML(name) {
+func detectDrone(c *Candidate) Certainty {
+	if !c.isYAML() {
 		return No
 	}
-	base := dataName(name)
+	base := c.name
 	base = strings.TrimSuffix(base, path.Ext(base))
 	switch {
 	case base == ".drone" || strings.HasPrefix(base, ".drone.") || strings.HasPrefix(base, ".drone-"):
 		return Path
-	case bytes.Contains(data, []byte("kind: pipeline")) && !hasTopKey(data, "apiVersion"):
-		if has(topKeys(data), "steps", "type") {
+	case !has(c.keys(), "apiVersion") && bytes.Contains(c.Data, []byte("kind: pipeline")):
+		if has(c.keys(), "steps", "type") {
 			return Likely
 		}
-	case base == "drone" || hasFolder(name, ".drone"):
-		if keys := topKeys(data); has(keys, "pipeline", "steps") && !has(keys, "apiVersion", "jobs") {
+	case base == "drone" || hasFolder(c.Path, ".drone"):
+		if keys := c.keys(); has(keys, "pipeline", "steps") && !has(keys, "apiVersion", "jobs") {
 			return Likely
 		}
 	}

@@ -2,7 +2,6 @@ package parsers
 
 import (
 	"bytes"
-	"path"
 	"slices"
 	"strings"
 
@@ -25,13 +24,13 @@ var Earthfile = register(Format{
 	Parse:   parseEarthfile,
 })
 
-func detectEarthfile(name string, data []byte) Certainty {
-	base := strings.ToLower(path.Base(name))
+func detectEarthfile(c *Candidate) Certainty {
+	base := c.lower
 	switch {
-	case isBinary(data):
-	case dataName(name) == "earthfile", strings.HasSuffix(base, ".earth"):
+	case isBinary(c.Data):
+	case c.name == "earthfile", strings.HasSuffix(base, ".earth"):
 		return Path
-	case strings.HasPrefix(base, "earthfile.") && startsWithVersion(data):
+	case strings.HasPrefix(base, "earthfile.") && startsWithVersion(c.Data):
 		return Likely
 	}
 	return No

@@ -22,19 +22,19 @@ var ECS = register(Format{
 	Parse:  parseECS,
 })
 
-func detectECS(name string, data []byte) Certainty {
-	if dataExt(name) != ".json" && path.Ext(name) != ".json" || !bytes.Contains(data, []byte(`"image"`)) {
+func detectECS(c *Candidate) Certainty {
+	if c.ext != ".json" && path.Ext(c.Path) != ".json" || !bytes.Contains(c.Data, []byte(`"image"`)) {
 		return No
 	}
-	if jsonHasKey(data, "AWSTemplateFormatVersion") || jsonHasKey(data, "Resources") || jsonHasKey(data, "apiVersion") {
+	if jsonHasKey(c.Data, "AWSTemplateFormatVersion") || jsonHasKey(c.Data, "Resources") || jsonHasKey(c.Data, "apiVersion") {
 		return No
 	}
 	switch {
-	case jsonHasKey(data, "containerDefinitions"):
+	case jsonHasKey(c.Data, "containerDefinitions"):
 		return Likely
-	case jsonHasKey(data, "containerProperties"):
+	case jsonHasKey(c.Data, "containerProperties"):
 		return Likely
-	case !jsonHasKey(data, "detail") && (jsonHasKey(data, "portMappings") || jsonHasKey(data, "logConfiguration") || jsonHasKey(data, "essential")):
+	case !jsonHasKey(c.Data, "detail") && (jsonHasKey(c.Data, "portMappings") || jsonHasKey(c.Data, "logConfiguration") || jsonHasKey(c.Data, "essential")):
 		return Content // the definitions alone
 	}
 	return No

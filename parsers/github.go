@@ -2,7 +2,6 @@ package parsers
 
 import (
 	"bytes"
-	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,28 +23,25 @@ var GitHub = register(Format{
 	Parse:   parseGitHub,
 })
 
-func detectGitHub(name string, data []byte) Certainty {
-	if !isYAML(name) {
+func detectGitHub(c *Candidate) Certainty {
+	if !c.isYAML() {
 		return No
 	}
-	base := path.Base(name)
+	base := c.base
 	if base == "action.yml" || base == "action.yaml" {
-		if slices.Contains(topKeys(data), "runs") {
+		if slices.Contains(c.keys(), "runs") {
 			return Path
 		}
 		return No
 	}
 	for _, host := range []string{".github", ".gitea", ".forgejo"} {
 		for _, folder := range []string{"workflows", "workflow-templates"} {
-			if inFolder(name, host+"/"+folder) {
+			if inFolder(c.Path, host+"/"+folder) {
 				return Path
 			}
 		}
 	}
-	if !bytes.Contains(data, []byte("jobs")) {
-		return No
-	}
-	if keys := topKeys(data); slices.Contains(keys, "on") && slices.Contains(keys, "jobs") {
+	if keys := c.keys(); slices.Contains(keys, "on") && slices.Contains(keys, "jobs") {
 		return Content
 	}
 	return No

@@ -23,29 +23,29 @@ var GitLab = register(Format{
 	Parse:   parseGitLab,
 })
 
-func detectGitLab(name string, data []byte) Certainty {
-	if !isYAML(name) {
+func detectGitLab(c *Candidate) Certainty {
+	if !c.isYAML() {
 		return No
 	}
-	base := strings.ToLower(path.Base(name))
+	base := c.lower
 	if strings.Contains(base, ".gitlab-ci.") || strings.HasSuffix(strings.TrimSuffix(base, path.Ext(base)), "gitlab-ci") {
 		return Path
 	}
-	if !containsAny(data, []string{"script:", "image:", "services:"}) {
-		return No
-	}
-	if keys := topKeys(data); slices.Contains(keys, "apiVersion") && slices.Contains(keys, "kind") {
+	if keys := c.keys(); slices.Contains(keys, "apiVersion") && slices.Contains(keys, "kind") {
 		return No // manifests lie in GitLab's folders too
 	}
+	if !containsAny(c.Data, []string{"script:", "image:", "services:"}) {
+		return No
+	}
 	for _, folder := range []string{".gitlab", ".gitlab-ci", "gitlab-ci"} {
-		if inFolder(name, folder) {
+		if inFolder(c.Path, folder) {
 			return Likely
 		}
 	}
-	if strings.Contains(base, "gitlab") && slices.ContainsFunc(topKeys(data), func(k string) bool { return k == "stages" || k == "include" || k == "variables" }) {
+	if strings.Contains(base, "gitlab") && slices.ContainsFunc(c.keys(), func(k string) bool { return k == "stages" || k == "include" || k == "variables" }) {
 		return Likely
 	}
-	if bytes.Contains(data, []byte("script:")) && !strings.Contains(base, "travis") && gitlabJobs(data) {
+	if bytes.Contains(c.Data, []byte("script:")) && !strings.Contains(base, "travis") && gitlabJobs(c.Data) {
 		return Content
 	}
 	return No

@@ -1,7 +1,6 @@
 package parsers
 
 import (
-	"path"
 	"strings"
 
 	"github.com/digestlint/digestlint/image"
@@ -25,8 +24,8 @@ var Gradle = register(Format{
 	Parse:   parseGradle,
 })
 
-func detectGradle(name string, _ []byte) Certainty {
-	if base := path.Base(name); strings.HasSuffix(base, ".gradle") || strings.HasSuffix(base, ".gradle.kts") {
+func detectGradle(c *Candidate) Certainty {
+	if base := c.base; strings.HasSuffix(base, ".gradle") || strings.HasSuffix(base, ".gradle.kts") {
 		return Path
 	}
 	return No

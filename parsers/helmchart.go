@@ -15,8 +15,8 @@ var HelmChart = register(Format{
 	Parse:   parseHelmChart,
 })
 
-func detectHelmChart(name string, _ []byte) Certainty {
-	if dataName(name) == "chart.yaml" {
+func detectHelmChart(c *Candidate) Certainty {
+	if c.name == "chart.yaml" {
 		return Path
 	}
 	return No

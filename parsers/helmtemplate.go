@@ -32,22 +32,22 @@ var HelmTemplate = register(Format{
 // "templates" have not.
 var helmMarks = []string{"{{-", "-}}", ".Values", ".Release.", ".Chart.", "{{ include ", "{{ template ", "{{template ", "{{ define ", "{{/*"}
 
-func detectHelmTemplate(name string, data []byte) Certainty {
-	jinja := isJinja(name)
-	switch ext := strings.ToLower(path.Ext(name)); {
-	case path.Base(name) == "NOTES.txt": // prose for people
+func detectHelmTemplate(c *Candidate) Certainty {
+	jinja := isJinja(c.Path)
+	switch ext := strings.ToLower(path.Ext(c.Path)); {
+	case c.base == "NOTES.txt": // prose for people
 		return No
 	case ext == ".yaml", ext == ".yml", ext == ".tpl", ext == ".txt", jinja:
 	default:
 		return No
 	}
-	if !bytes.Contains(data, []byte("{{")) && !(jinja && bytes.Contains(data, []byte("{%"))) {
+	if !bytes.Contains(c.Data, []byte("{{")) && !(jinja && bytes.Contains(c.Data, []byte("{%"))) {
 		return No
 	}
 	switch {
-	case inFolder(name, "templates") && containsAny(data, helmMarks) && (!jinja || bytes.Contains(data, []byte(".Values"))):
+	case inFolder(c.Path, "templates") && containsAny(c.Data, helmMarks) && (!jinja || bytes.Contains(c.Data, []byte(".Values"))):
 		return Likely
-	case jinja && startsLine(data, "apiVersion:") && startsLine(data, "kind:"):
+	case jinja && startsLine(c.Data, "apiVersion:") && startsLine(c.Data, "kind:"):
 		return Content
 	}
 	return No

@@ -24,22 +24,22 @@ var HelmValues = register(Format{
 	Parse:   parseHelmValues,
 })
 
-func detectHelmValues(name string, data []byte) Certainty {
-	if !isYAML(name) {
+func detectHelmValues(c *Candidate) Certainty {
+	if !c.isYAML() {
 		return No
 	}
-	named := strings.Contains(dataName(name), "values")
-	if !named && !inFolder(name, "values") && !inFolder(name, "helm-values") {
+	named := strings.Contains(c.name, "values")
+	if !named && !inFolder(c.Path, "values") && !inFolder(c.Path, "helm-values") {
 		return No
 	}
-	keys := topKeys(data)
+	keys := c.keys()
 	if slices.Contains(keys, "apiVersion") && slices.Contains(keys, "kind") {
 		return No
 	}
 	if named {
 		return Likely
 	}
-	if containsAny(data, []string{"image:", "Image:", "repository:"}) {
+	if containsAny(c.Data, []string{"image:", "Image:", "repository:"}) {
 		return Content
 	}
 	return No

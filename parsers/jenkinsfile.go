@@ -25,8 +25,8 @@ var Jenkinsfile = register(Format{
 	Parse:   parseJenkinsfile,
 })
 
-func detectJenkinsfile(name string, data []byte) Certainty {
-	base := strings.ToLower(path.Base(name))
+func detectJenkinsfile(c *Candidate) Certainty {
+	base := c.lower
 	switch {
 	case base == "jenkinsfile", strings.HasSuffix(base, ".jenkinsfile"):
 		return Path
@@ -38,7 +38,7 @@ func detectJenkinsfile(name string, data []byte) Certainty {
 		return Path
 	case !strings.HasSuffix(base, ".groovy"):
 		return No
-	case hasPipeline(data), inFolder(name, "vars") && containsAny(data, shellWords):
+	case hasPipeline(c.Data), inFolder(c.Path, "vars") && containsAny(c.Data, shellWords):
 		return Likely
 	}
 	return No

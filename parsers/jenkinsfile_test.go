@@ -37,7 +37,7 @@ func TestDetectJenkinsfile(t *testing.T) {
 		{"build.gradle", "pipeline {", No},
 		{"Dockerfile", "FROM x", No},
 	} {
-		if got := detectJenkinsfile(c.path, []byte(c.data)); got != c.want {
+		if got := detectJenkinsfile(newCandidate(c.path, []byte(c.data))); got != c.want {
 			t.Errorf("detect %s with %q is %d, want %d", c.path, c.data, got, c.want)
 		}
 	}

@@ -22,16 +22,16 @@ var Justfile = register(Format{
 	Parse:   parseJustfile,
 })
 
-func detectJustfile(name string, data []byte) Certainty {
-	base := strings.ToLower(path.Base(name))
+func detectJustfile(c *Candidate) Certainty {
+	base := c.lower
 	switch {
 	case base == "justfile" || base == ".justfile" || strings.HasSuffix(base, ".justfile"):
 	case path.Ext(dataName(base)) == ".just":
-	case interpreter(data) == "just":
+	case interpreter(c.Data) == "just":
 	default:
 		return No
 	}
-	if isBinary(data) {
+	if isBinary(c.Data) {
 		return No
 	}
 	return Path

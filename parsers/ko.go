@@ -2,7 +2,6 @@ package parsers
 
 import (
 	"path"
-	"slices"
 	"strings"
 )
 
@@ -18,16 +17,13 @@ var Ko = register(Format{
 	Parse:   parseKo,
 })
 
-func detectKo(name string, data []byte) Certainty {
+func detectKo(c *Candidate) Certainty {
 	switch {
-	case !isYAML(name):
-	case strings.TrimSuffix(dataName(name), path.Ext(dataName(name))) == ".ko":
+	case !c.isYAML():
+	case strings.TrimSuffix(c.name, path.Ext(c.name)) == ".ko":
 		return Path
-	case containsAny(data, []string{"defaultBaseImage", "baseImageOverrides"}):
-		keys := topKeys(data)
-		if (slices.Contains(keys, "defaultBaseImage") || slices.Contains(keys, "baseImageOverrides")) && !slices.Contains(keys, "kind") {
-			return Content
-		}
+	case has(c.keys(), "defaultBaseImage", "baseImageOverrides") && !has(c.keys(), "kind"):
+		return Content
 	}
 	return No
 }

@@ -23,24 +23,22 @@ var Kubernetes = register(Format{
 	Parse:   parseKubernetes,
 })
 
-func detectKubernetes(name string, data []byte) Certainty {
-	if !isYAMLOrJSON(name) {
+func detectKubernetes(c *Candidate) Certainty {
+	if !c.isYAMLOrJSON() {
 		return No
 	}
-	if bytes.Contains(data, []byte("apiVersion")) && bytes.Contains(data, []byte("kind")) {
-		if dataExt(name) == ".json" {
-			if jsonHasKey(data, "apiVersion") && jsonHasKey(data, "kind") {
-				return Content
-			}
-			return No
-		}
-		keys := topKeys(data)
-		if slices.Contains(keys, "apiVersion") && slices.Contains(keys, "kind") ||
-			jsonHasKey(data, "apiVersion") && jsonHasKey(data, "kind") {
+	if c.ext != ".json" && has(c.keys(), "apiVersion") && has(c.keys(), "kind") {
+		return Content
+	}
+	if bytes.Contains(c.Data, []byte("apiVersion")) && bytes.Contains(c.Data, []byte("kind")) {
+		if jsonHasKey(c.Data, "apiVersion") && jsonHasKey(c.Data, "kind") {
 			return Content
 		}
+		if c.ext == ".json" {
+			return No
+		}
 	}
-	if isPatch(data) || bytes.Contains(data, []byte("containers:")) && looksLikeFragment(topKeys(data), data) {
+	if isPatch(c.Data) || bytes.Contains(c.Data, []byte("containers:")) && looksLikeFragment(c.keys(), c.Data) {
 		return Content
 	}
 	return No

@@ -27,14 +27,14 @@ var Kustomize = register(Format{
 // of that name, which applies them, has another.
 const kustomizeGroup = "kustomize.config.k8s.io"
 
-func detectKustomize(name string, data []byte) Certainty {
-	switch path.Base(name) {
+func detectKustomize(c *Candidate) Certainty {
+	switch c.base {
 	case "kustomization.yaml", "kustomization.yml", "Kustomization":
-		if !bytes.Contains(data, []byte("apiVersion")) || bytes.Contains(data, []byte(kustomizeGroup)) || !slices.Contains(topKeys(data), "apiVersion") {
+		if !bytes.Contains(c.Data, []byte("apiVersion")) || bytes.Contains(c.Data, []byte(kustomizeGroup)) || !slices.Contains(c.keys(), "apiVersion") {
 			return Path
 		}
 	}
-	if isYAML(name) && startsLine(data, "apiVersion: "+kustomizeGroup) {
+	if c.isYAML() && startsLine(c.Data, "apiVersion: "+kustomizeGroup) {
 		return Likely
 	}
 	return No

@@ -23,15 +23,15 @@ var Makefile = register(Format{
 	Parse:   parseMakefile,
 })
 
-func detectMakefile(name string, data []byte) Certainty {
-	base := strings.ToLower(path.Base(name))
+func detectMakefile(c *Candidate) Certainty {
+	base := c.lower
 	switch {
 	case isMakefileName(base):
-	case interpreter(data) == "make":
+	case interpreter(c.Data) == "make":
 	default:
 		return No
 	}
-	if isBinary(data) {
+	if isBinary(c.Data) {
 		return No
 	}
 	return Path

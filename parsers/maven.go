@@ -2,7 +2,6 @@ package parsers
 
 import (
 	"bytes"
-	"path"
 	"strings"
 
 	"github.com/digestlint/digestlint/image"
@@ -23,10 +22,10 @@ var Maven = register(Format{
 	Parse:  parseMaven,
 })
 
-func detectMaven(name string, data []byte) Certainty {
-	base := path.Base(name)
+func detectMaven(c *Candidate) Certainty {
+	base := c.base
 	if base == "pom.xml" || strings.HasSuffix(base, ".pom") || strings.HasPrefix(base, "pom-") && strings.HasSuffix(base, ".xml") {
-		if bytes.Contains(data, []byte("<project")) {
+		if bytes.Contains(c.Data, []byte("<project")) {
 			return Path
 		}
 	}

@@ -17,15 +17,15 @@ var Molecule = register(Format{
 	Parse:   parseMolecule,
 })
 
-func detectMolecule(name string, data []byte) Certainty {
-	base := strings.TrimSuffix(path.Base(name), path.Ext(name))
-	if !isYAML(name) || !containsAny(data, []string{"platforms:"}) {
+func detectMolecule(c *Candidate) Certainty {
+	base := strings.TrimSuffix(c.base, path.Ext(c.Path))
+	if !c.isYAML() || !containsAny(c.Data, []string{"platforms:"}) {
 		return No
 	}
 	if base == "molecule" {
 		return Path
 	}
-	if inFolder(name, "molecule") && containsAny(data, []string{"driver:", "provisioner:"}) {
+	if inFolder(c.Path, "molecule") && containsAny(c.Data, []string{"driver:", "provisioner:"}) {
 		return Likely
 	}
 	return No

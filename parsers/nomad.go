@@ -21,13 +21,13 @@ var Nomad = register(Format{
 	Parse:   parseNomad,
 })
 
-func detectNomad(name string, data []byte) Certainty {
-	base := dataName(name)
+func detectNomad(c *Candidate) Certainty {
+	base := c.name
 	switch {
 	case strings.HasSuffix(base, ".nomad"), strings.HasSuffix(base, ".nomad.hcl"):
 		return Path
 	case strings.HasSuffix(base, ".hcl"), strings.HasSuffix(base, ".job"), strings.HasSuffix(base, ".levant"):
-		if nomadJob(data) {
+		if nomadJob(c.Data) {
 			return Content
 		}
 	}

@@ -34,8 +34,9 @@ type Format struct {
 	// format has none.
 	Comment string
 	// Detect says how sure the path and the content make it that a file has
-	// this format. It must be fast: it runs on every file of a tree.
-	Detect func(path string, data []byte) Certainty
+	// this format. It must be fast: it runs on every file of a tree. So it
+	// looks at names first, then at keys, and at the whole content last.
+	Detect func(*Candidate) Certainty
 	// Parse reports the uses of a file to the pass.
 	Parse func(p *Pass)
 }
@@ -83,8 +84,9 @@ func Lookup(name string) *Format {
 func Detect(path string, data []byte) *Format {
 	var best *Format
 	var sure Certainty
+	candidate := newCandidate(path, data)
 	for _, f := range registered {
-		if c := f.Detect(path, data); c > sure || c == sure && c > No && f.Name < best.Name {
+		if c := f.Detect(candidate); c > sure || c == sure && c > No && f.Name < best.Name {
 			best, sure = f, c
 		}
 	}

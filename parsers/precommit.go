@@ -22,10 +22,10 @@ var PreCommit = register(Format{
 	Parse:   parsePreCommit,
 })
 
-func detectPreCommit(name string, data []byte) Certainty {
-	base := dataName(name)
-	if isYAML(name) && (strings.Contains(base, "pre-commit-config") || strings.Contains(base, "pre-commit-hooks")) &&
-		containsAny(data, []string{"repo", "language", "hooks"}) {
+func detectPreCommit(c *Candidate) Certainty {
+	base := c.name
+	if c.isYAML() && (strings.Contains(base, "pre-commit-config") || strings.Contains(base, "pre-commit-hooks")) &&
+		containsAny(c.Data, []string{"repo", "language", "hooks"}) {
 		return Path
 	}
 	return No

@@ -2,7 +2,6 @@ package parsers
 
 import (
 	"bytes"
-	"path"
 	"strings"
 
 	"github.com/digestlint/digestlint/source"
@@ -22,18 +21,18 @@ var ProjectTOML = register(Format{
 	Parse:   parseProjectTOML,
 })
 
-func detectProjectTOML(name string, data []byte) Certainty {
-	switch strings.ToLower(path.Base(name)) {
+func detectProjectTOML(c *Candidate) Certainty {
+	switch c.lower {
 	case "project.toml": // Julia's packages have one too
-		if containsAny(data, []string{"[io.buildpacks", "[_]", "[build]", "[[build."}) {
+		if containsAny(c.Data, []string{"[io.buildpacks", "[_]", "[build]", "[[build."}) {
 			return Path
 		}
 	case "builder.toml":
-		if containsAny(data, []string{"[stack]", "[[run.images]]", "[[buildpacks]]", "[[order]]"}) {
+		if containsAny(c.Data, []string{"[stack]", "[[run.images]]", "[[buildpacks]]", "[[order]]"}) {
 			return Path
 		}
 	case "package.toml":
-		if containsAny(data, []string{"[buildpack]", "[[dependencies]]", "[extension]"}) {
+		if containsAny(c.Data, []string{"[buildpack]", "[[dependencies]]", "[extension]"}) {
 			return Path
 		}
 	}

@@ -1,6 +1,6 @@
 package parsers
 
-import "slices"
+import "bytes"
 
 // Prow reads job configurations of Prow, Kubernetes' CI: lists of jobs with pod
 // specs (https://docs.prow.k8s.io/docs/jobs/).
@@ -17,11 +17,8 @@ var Prow = register(Format{
 // prowKeys are the top-level keys under which jobs stand.
 var prowKeys = []string{"presubmits", "postsubmits", "periodics"}
 
-func detectProw(name string, data []byte) Certainty {
-	if !isYAML(name) || !containsAny(data, prowKeys) || !containsAny(data, []string{"containers:"}) {
-		return No
-	}
-	if slices.ContainsFunc(topKeys(data), func(k string) bool { return slices.Contains(prowKeys, k) }) {
+func detectProw(c *Candidate) Certainty {
+	if c.isYAML() && has(c.keys(), prowKeys...) && bytes.Contains(c.Data, []byte("containers:")) {
 		return Content
 	}
 	return No

@@ -26,17 +26,17 @@ var quadletSections = map[string]string{
 	".container": "[Container]", ".image": "[Image]", ".volume": "[Volume]", ".build": "[Build]", ".artifact": "[Artifact]",
 }
 
-func detectQuadlet(name string, data []byte) Certainty {
-	ext := dataExt(name)
+func detectQuadlet(c *Candidate) Certainty {
+	ext := c.ext
 	if ext == ".conf" { // a drop-in of "web.container"
-		if folder, ok := strings.CutSuffix(path.Base(path.Dir(name)), ".d"); ok {
+		if folder, ok := strings.CutSuffix(path.Base(path.Dir(c.Path)), ".d"); ok {
 			ext = path.Ext(folder)
 			if ext == "" {
 				ext = "." + folder
 			}
 		}
 	}
-	if section, ok := quadletSections[ext]; ok && bytes.Contains(data, []byte(section)) {
+	if section, ok := quadletSections[ext]; ok && bytes.Contains(c.Data, []byte(section)) {
 		return Path
 	}
 	return No

@@ -19,14 +19,14 @@ var Semaphore = register(Format{
 	Parse:   parseSemaphore,
 })
 
-func detectSemaphore(name string, data []byte) Certainty {
-	if !isYAML(name) || !containsAny(data, []string{"blocks:", "containers:", "commands:"}) {
+func detectSemaphore(c *Candidate) Certainty {
+	if !c.isYAML() {
 		return No
 	}
-	if inFolder(name, ".semaphore") {
+	if inFolder(c.Path, ".semaphore") && containsAny(c.Data, []string{"blocks:", "containers:", "commands:"}) {
 		return Path
 	}
-	if keys := topKeys(data); slices.Contains(keys, "version") && slices.Contains(keys, "blocks") && slices.Contains(keys, "agent") {
+	if keys := c.keys(); slices.Contains(keys, "version") && slices.Contains(keys, "blocks") && slices.Contains(keys, "agent") {
 		return Content
 	}
 	return No

@@ -19,12 +19,12 @@ var Shell = register(Format{
 	Parse:   parseShell,
 })
 
-func detectShell(name string, data []byte) Certainty {
-	base := dataName(name)
-	program := interpreter(data)
+func detectShell(c *Candidate) Certainty {
+	base := c.name
+	program := interpreter(c.Data)
 	switch path.Ext(base) {
 	case ".sh", ".bash", ".zsh", ".ksh", ".bats":
-		if otherLanguage(program) || isBinary(data) {
+		if otherLanguage(program) || isBinary(c.Data) {
 			return No
 		}
 		return Path
@@ -34,7 +34,7 @@ func detectShell(name string, data []byte) Certainty {
 		return Path
 	}
 	switch {
-	case !isShellInterpreter(program) || isBinary(data):
+	case !isShellInterpreter(program) || isBinary(c.Data):
 		return No
 	case path.Ext(base) == "":
 		return Path

@@ -2,7 +2,6 @@ package parsers
 
 import (
 	"bytes"
-	"path"
 	"strings"
 
 	"github.com/digestlint/digestlint/image"
@@ -20,11 +19,11 @@ var Skaffold = register(Format{
 	Parse:   parseSkaffold,
 })
 
-func detectSkaffold(name string, data []byte) Certainty {
-	if !isYAML(name) || !hasSkaffoldVersion(data) {
+func detectSkaffold(c *Candidate) Certainty {
+	if !c.isYAML() || !hasSkaffoldVersion(c.Data) {
 		return No
 	}
-	if strings.HasPrefix(path.Base(name), "skaffold") {
+	if strings.HasPrefix(c.base, "skaffold") {
 		return Path
 	}
 	return Likely

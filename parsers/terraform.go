@@ -26,8 +26,8 @@ var Terraform = register(Format{
 	Parse:   parseTerraform,
 })
 
-func detectTerraform(name string, _ []byte) Certainty {
-	if base := dataName(name); strings.HasSuffix(base, ".tf") || strings.HasSuffix(base, ".tofu") {
+func detectTerraform(c *Candidate) Certainty {
+	if base := c.name; strings.HasSuffix(base, ".tf") || strings.HasSuffix(base, ".tofu") {
 		return Path
 	}
 	return No

@@ -20,8 +20,8 @@ var Tiltfile = register(Format{
 	Parse:   parseTiltfile,
 })
 
-func detectTiltfile(name string, _ []byte) Certainty {
-	base := strings.ToLower(path.Base(name))
+func detectTiltfile(c *Candidate) Certainty {
+	base := c.lower
 	if base == "tiltfile" || strings.HasPrefix(base, "tiltfile.") && path.Ext(base) != ".md" || strings.HasSuffix(base, ".tiltfile") {
 		return Path
 	}

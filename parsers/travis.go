@@ -2,7 +2,6 @@ package parsers
 
 import (
 	"bytes"
-	"path"
 	"strings"
 
 	"github.com/digestlint/digestlint/source"
@@ -20,8 +19,8 @@ var Travis = register(Format{
 	Parse:   parseTravis,
 })
 
-func detectTravis(name string, _ []byte) Certainty {
-	if base := strings.ToLower(path.Base(name)); isYAML(name) && (strings.HasPrefix(base, ".travis") || dataName(name) == "travis.yml") {
+func detectTravis(c *Candidate) Certainty {
+	if base := c.lower; c.isYAML() && (strings.HasPrefix(base, ".travis") || c.name == "travis.yml") {
 		return Path
 	}
 	return No

@@ -1,6 +1,7 @@
 package parsers
 
 import (
+	"bytes"
 	"path"
 	"strings"
 )
@@ -17,26 +18,25 @@ var Vela = register(Format{
 	Parse:   parseVela,
 })
 
-func detectVela(name string, data []byte) Certainty {
-	if !isYAML(name) {
+func detectVela(c *Candidate) Certainty {
+	if !c.isYAML() {
 		return No
 	}
-	base := dataName(name)
+	base := c.name
 	base = strings.TrimSuffix(base, path.Ext(base))
 	switch {
 	case base == ".vela":
 		return Path
-	case !containsAny(data, []string{"ruleset:", "template: true", "pull: "}) || !containsAny(data, []string{"steps:"}):
+	}
+	keys := c.keys()
+	if !has(keys, "steps", "stages") || !keysWithin(keys, "version", "metadata", "environment", "secrets", "services", "stages", "steps", "templates", "worker", "deployment", "git") ||
+		!containsAny(c.Data, []string{"ruleset:", "template: true", "pull: "}) || !bytes.Contains(c.Data, []byte("steps:")) {
 		return No
 	}
-	keys := topKeys(data)
-	if !has(keys, "steps", "stages") || !keysWithin(keys, "version", "metadata", "environment", "secrets", "services", "stages", "steps", "templates", "worker", "deployment", "git") {
-		return No
-	}
-	if base == "vela" || hasFolder(name, ".vela") {
+	if base == "vela" || hasFolder(c.Path, ".vela") {
 		return Likely
 	}
-	if has(keys, "version", "metadata") && containsAny(data, []string{"ruleset:", "template: true"}) {
+	if has(keys, "version", "metadata") && containsAny(c.Data, []string{"ruleset:", "template: true"}) {
 		return Content
 	}
 	return No

@@ -17,17 +17,17 @@ var Woodpecker = register(Format{
 	Parse:   parseWoodpecker,
 })
 
-func detectWoodpecker(name string, data []byte) Certainty {
-	if !isYAML(name) {
+func detectWoodpecker(c *Candidate) Certainty {
+	if !c.isYAML() {
 		return No
 	}
-	base := dataName(name)
+	base := c.name
 	base = strings.TrimSuffix(base, path.Ext(base))
-	folder := hasFolder(name, ".woodpecker", ".crow")
+	folder := hasFolder(c.Path, ".woodpecker", ".crow")
 	if !folder && !strings.Contains(base, "woodpecker") && base != ".crow" {
 		return No
 	}
-	if keys := topKeys(data); !has(keys, "steps", "pipeline", "services", "clone") || has(keys, "apiVersion", "jobs", "inputs") {
+	if keys := c.keys(); !has(keys, "steps", "pipeline", "services", "clone") || has(keys, "apiVersion", "jobs", "inputs") {
 		return No
 	}
 	if folder || strings.HasPrefix(base, ".woodpecker") || base == ".crow" {

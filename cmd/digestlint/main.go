@@ -4,6 +4,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,6 +38,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root := app.root()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
+	err = cmp.Or(err, app.profile.stop())
 	var e *exitError
 	switch {
 	case err == nil:
@@ -61,6 +63,7 @@ type app struct {
 	color          string
 	noUpdates      bool
 	fetched        *fetched // advisories in use; nil for none
+	profile        profile
 }
 
 // exitError ends the program with a status of its own.
@@ -102,11 +105,17 @@ them in place without touching another byte.`,
 		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		// Whatever is judged is judged by all that is known.
-		PersistentPreRunE: func(*cobra.Command, []string) error { return a.useUpdates() },
+		PersistentPreRunE: func(*cobra.Command, []string) error {
+			if err := a.profile.start(); err != nil {
+				return err
+			}
+			return a.useUpdates()
+		},
 	}
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
+	a.profile.flags(root)
 	root.PersistentFlags().BoolVarP(&a.verbose, "verbose", "v", false, "also list the files that were not recognised")
 	root.PersistentFlags().StringVar(&a.color, "color", "auto", "colour the output: auto, always or never")
 	root.PersistentFlags().BoolVar(&a.noUpdates, "no-updates", false, "leave out what `advisories update` has fetched")
