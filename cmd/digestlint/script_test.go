@@ -52,6 +52,7 @@ func TestMain(m *testing.M) {
 //	fill FILE…          replace the variables in files
 //	same A B            two files hold the same bytes
 //	gitea FOLDER        start what multi-gitter needs of Gitea, named by $GITEA
+//	hooks FOLDER        commit this repository to a new one, $HOOKS, for pre-commit
 func TestScripts(t *testing.T) {
 	root, err := filepath.Abs("../..")
 	if err != nil {
@@ -72,8 +73,11 @@ func TestScripts(t *testing.T) {
 			return os.Mkdir(filepath.Join(env.WorkDir, "home"), 0o755)
 		},
 		Condition: func(cond string) (bool, error) {
-			if cond == "root" {
+			switch cond {
+			case "root":
 				return os.Getuid() == 0, nil
+			case "pre-commit":
+				return hasPreCommit()
 			}
 			return false, fmt.Errorf("unknown condition %q", cond)
 		},
@@ -87,6 +91,7 @@ func TestScripts(t *testing.T) {
 			"push":        push,
 			"delete":      deleteManifest,
 			"fill":        fill,
+			"hooks":       hooks,
 			"same":        same,
 		},
 	})
