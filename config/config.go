@@ -20,6 +20,8 @@ import (
 
 	"github.com/bmatcuk/doublestar/v4"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
+
+	"github.com/digestlint/digestlint/rules"
 )
 
 // Name is what the file is called.
@@ -30,6 +32,15 @@ const Name = ".digestlint.yaml"
 type Config struct {
 	// Path is the file, absolute; empty where there is none.
 	Path string
+	// Rules are the severities of rules, where they are not the default.
+	Rules map[*rules.Rule]rules.Severity
+	// Exclude are the findings that are left out.
+	Exclude []Exclusion
+	// Trusted are the names that images may have; nil: not set.
+	Trusted []Names
+	// Exceptions are the malicious digests that are known to be harmless where
+	// they stand, each once.
+	Exceptions []Exception
 	// Formats assign formats to files, the last match winning.
 	Formats []Format
 	// Registries say how to reach single registries and mirrors, by canonical
@@ -43,6 +54,8 @@ type Config struct {
 	Approved File
 	// Baseline lists the findings that are not reported.
 	Baseline File
+	// Set is all that the file says, in its order.
+	Set []Set
 }
 
 // Registry says how to reach one registry or mirror.
@@ -82,7 +95,14 @@ type Pin struct {
 type Format struct {
 	Glob string // relative to the folder of the file
 	Name string // of the format; "none" for files that are none of them
+	At   Place
 }
+
+// Place is where something stands in the file, from one; the column counts
+// characters.
+type Place struct{ Line, Column int }
+
+func place(n *yaml.Node) Place { return Place{n.Line, n.Column} }
 
 // None is the name that takes files out of all formats.
 const None = "none"
@@ -210,11 +230,12 @@ func parse(p *parser) (*Config, error) {
 	if err := read(p, n, "the file", settings, c); err != nil {
 		return nil, err
 	}
+	c.Set = flatten("", n)
 	return c, nil
 }
 
 func (p *parser) format(key, value *yaml.Node) (Format, error) {
-	f := Format{Glob: key.Value, Name: value.Value}
+	f := Format{Glob: key.Value, Name: value.Value, At: place(key)}
 	if f.Glob == "" || !doublestar.ValidatePattern(f.Glob) {
 		return f, p.errorf(key, "%q is no glob", f.Glob)
 	}
@@ -238,15 +259,10 @@ func (c *Config) Format(path string) string {
 	if len(c.Formats) == 0 {
 		return ""
 	}
-	abs, err := filepath.Abs(filepath.FromSlash(path))
-	if err != nil {
+	rel, ok := c.relative(path)
+	if !ok {
 		return ""
 	}
-	rel, err := filepath.Rel(filepath.Dir(c.Path), abs)
-	if err != nil {
-		return ""
-	}
-	rel = filepath.ToSlash(rel)
 	name := ""
 	for _, f := range c.Formats {
 		if ok, err := doublestar.Match(f.Glob, rel); ok && err == nil {
@@ -254,4 +270,15 @@ func (c *Config) Format(path string) string {
 		}
 	}
 	return name
+}
+
+// relative is a path, relative to the working directory or absolute, from the
+// folder of the file.
+func (c *Config) relative(path string) (string, bool) {
+	abs, err := filepath.Abs(filepath.FromSlash(path))
+	if err != nil {
+		return "", false
+	}
+	rel, err := filepath.Rel(filepath.Dir(c.Path), abs)
+	return filepath.ToSlash(rel), err == nil
 }

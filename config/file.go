@@ -34,7 +34,7 @@ var file = kind[File]{"a file", func(p *parser, n *yaml.Node) (File, error) {
 		f.Path = filepath.Join(filepath.Dir(p.name), f.Path)
 	}
 	return f, nil
-}}
+}, object{"type": "string", "minLength": 1}}
 
 // Read reads the file, of at most limit bytes. An error is an [*Error] at the
 // setting.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -126,10 +127,19 @@ func not(n *yaml.Node) string {
 	return ""
 }
 
-// A kind is a sort of value: what it is called, and how it is read.
+// A kind is a sort of value: what it is called, how it is read, and what a JSON
+// Schema says of it.
 type kind[V any] struct {
-	name string // with an article, as "a duration"
-	read func(p *parser, n *yaml.Node) (V, error)
+	name   string // with an article, as "a duration"
+	read   func(p *parser, n *yaml.Node) (V, error)
+	schema object
+}
+
+// with is the kind with more in its schema.
+func (k kind[V]) with(key string, value any) kind[V] {
+	k.schema = maps.Clone(k.schema)
+	k.schema[key] = value
+	return k
 }
 
 // scalar is a kind that is written as one text of one of the YAML types tags.
@@ -144,7 +154,7 @@ func scalar[V any](name string, parse func(text string) (V, error), tags ...stri
 			return none, p.errorf(n, "%v", err)
 		}
 		return v, nil
-	}}
+	}, object{"type": jsonTypes[tags[len(tags)-1]]}}
 }
 
 // list is a list of a kind, called name.
@@ -162,14 +172,21 @@ func list[V any](name string, of kind[V]) kind[[]V] {
 			all = append(all, v)
 		}
 		return all, nil
-	}}
+	}, object{"type": "array", "items": of.schema}}
 }
 
 // setting is one key of a mapping that fills a T.
 type setting[T any] struct {
 	Setting
-	below []Setting // those in it, where the value is a mapping of settings
-	read  func(p *parser, value *yaml.Node, into *T) error
+	below  []Setting // those in it, where the value holds settings
+	read   func(p *parser, value *yaml.Node, into *T) error
+	schema func(formats []string) object
+}
+
+// or is the setting with what holds where it is not set.
+func (s setting[T]) or(value string) setting[T] {
+	s.Default = value
+	return s
 }
 
 // field is a setting of one value, which belongs where place says.
@@ -183,6 +200,7 @@ func field[T, V any](key string, k kind[V], doc string, place func(*T) *V) setti
 			}
 			return err
 		},
+		schema: func([]string) object { return k.schema },
 	}
 }
 
@@ -194,7 +212,57 @@ func section[T, S any](key string, settings []setting[S], place func(*T) *S) set
 		read: func(p *parser, value *yaml.Node, into *T) error {
 			return read(p, value, key, settings, place(into))
 		},
+		schema: func(formats []string) object { return mappingSchema(settings, formats) },
 	}
+}
+
+// entries is a setting that is a list of mappings. An entry is complete when
+// check says so; n is where it stands. Required are the keys that all have.
+func entries[T, S any](key string, settings []setting[S], required []string, place func(*T) *[]S,
+	check func(p *parser, n *yaml.Node, entry *S, before []S) error) setting[T] {
+	return setting[T]{
+		Setting: Setting{Key: key},
+		below:   below(key+"[]", settings),
+		read: func(p *parser, value *yaml.Node, into *T) error {
+			if value.Kind != yaml.SequenceNode {
+				return p.errorf(value, "%s has to be a list%s", key, not(value))
+			}
+			all := place(into)
+			for _, n := range value.Content {
+				var entry S
+				if err := read(p, n, "an entry of "+key, settings, &entry); err != nil {
+					return err
+				}
+				for _, k := range required {
+					if !has(n, k) {
+						return p.errorf(n, "this entry of %s has no %s", key, k)
+					}
+				}
+				if err := check(p, n, &entry, *all); err != nil {
+					return err
+				}
+				*all = append(*all, entry)
+			}
+			return nil
+		},
+		schema: func(formats []string) object {
+			item := mappingSchema(settings, formats)
+			if len(required) > 0 {
+				item["required"] = required
+			}
+			return object{"type": "array", "items": item}
+		},
+	}
+}
+
+// has reports whether a mapping has the key.
+func has(n *yaml.Node, key string) bool {
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value == key {
+			return true
+		}
+	}
+	return false
 }
 
 // read fills into from the mapping n, which messages call what.

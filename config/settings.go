@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,9 +15,10 @@ import (
 
 // Setting is one key of the file, for its documentation.
 type Setting struct {
-	Key  string // with the keys above it, as "online.timeout"; upper case for what the user chooses
-	Type string // what the value is, with an article
-	Doc  string // what it is for, a sentence
+	Key     string // with the keys above it, as "online.timeout"; upper case for what the user chooses, "[]" for entries of a list
+	Type    string // what the value is, with an article
+	Doc     string // what it is for, a sentence
+	Default string // what holds where it is not set; empty for nothing
 }
 
 // Settings are all keys of the file, in the order of their documentation.
@@ -30,19 +32,36 @@ func below[T any](key string, settings []setting[T]) []Setting {
 	var all []Setting
 	for _, s := range settings {
 		if s.below == nil {
-			all = append(all, Setting{key + s.Key, s.Type, s.Doc})
+			all = append(all, s.under(key))
 		}
 		for _, b := range s.below {
-			all = append(all, Setting{key + b.Key, b.Type, b.Doc})
+			all = append(all, b.under(key))
 		}
 	}
 	return all
 }
 
+// under is the setting with what stands above its key.
+func (s Setting) under(key string) Setting {
+	s.Key = key + s.Key
+	return s
+}
+
 var settings = []setting[Config]{
 	{
+		Setting: Setting{Key: "rules"},
+		below:   ruleDocs,
+		read:    readRules,
+		schema:  rulesSchema,
+	},
+	entries("exclude", exclusionSettings, nil, func(c *Config) *[]Exclusion { return &c.Exclude }, checkExclusion),
+	field("trusted", list("a list of globs over names", names), "The registries and repositories that images may come from; switches the rule untrusted-registry on.",
+		func(c *Config) *[]Names { return &c.Trusted }),
+	entries("exceptions", exceptionSettings, []string{"digest", "reason", "until"}, func(c *Config) *[]Exception { return &c.Exceptions }, checkException),
+	{
 		Setting: Setting{Key: "formats"},
-		below:   []Setting{{"formats.GLOB", "a format, or none", "The format of the files that the glob matches; the last match wins."}},
+		below: []Setting{{Key: "formats.GLOB", Type: "a format, or none",
+			Doc: "The format of the files that the glob matches; the last match wins. What is none is still searched for malicious digests."}},
 		read: func(p *parser, value *yaml.Node, c *Config) error {
 			return p.mapping(value, "formats", func(key, value *yaml.Node) error {
 				f, err := p.format(key, value)
@@ -50,11 +69,17 @@ var settings = []setting[Config]{
 				return err
 			})
 		},
+		schema: func(formats []string) object {
+			return object{"type": "object", "additionalProperties": object{"enum": append(slices.Clone(formats), None)}}
+		},
 	},
 	{
 		Setting: Setting{Key: "registries"},
 		below:   below("registries.HOST", registrySettings),
 		read:    readRegistries,
+		schema: func(formats []string) object {
+			return object{"type": "object", "propertyNames": object{"pattern": hostPattern}, "additionalProperties": mappingSchema(registrySettings, formats)}
+		},
 	},
 	section("online", onlineSettings, func(c *Config) *Online { return &c.Online }),
 	section("pin", pinSettings, func(c *Config) *Pin { return &c.Pin }),
@@ -81,10 +106,11 @@ var onlineSettings = []setting[Online]{
 	field("allowed", list("a list of hosts and *.domains", pattern), "The hosts that may be asked. Without it: all for `pin` and `resolve`, well-known public ones for `check --online`.",
 		func(o *Online) *[]string { return &o.Allowed }),
 	field("timeout", positive, "The time for all lookups of a run together; by default 15m.",
-		func(o *Online) *time.Duration { return &o.Timeout }),
+		func(o *Online) *time.Duration { return &o.Timeout }).or("15m"),
 	{
-		Setting: Setting{"cache", "a duration, or off", "How long the digest of a tag is taken from the cache; by default 15m."},
+		Setting: Setting{"cache", "a duration, or off", "How long the digest of a tag is taken from the cache; by default 15m.", "15m"},
 		read:    readCache,
+		schema:  func([]string) object { return object{"type": "string", "pattern": "^off$|" + durationPattern} },
 	},
 }
 
@@ -133,25 +159,32 @@ var (
 			return 0, wrong(s, "is no whole number above zero")
 		}
 		return int(n), nil
-	}, "!!int")
+	}, "!!int").with("minimum", 1)
 	rate = scalar("a number above zero", func(s string) (float64, error) {
 		f, err := strconv.ParseFloat(s, 64)
 		if err != nil || !(f > 0) || math.IsInf(f, 0) {
 			return 0, wrong(s, "is no number above zero")
 		}
 		return f, nil
-	}, "!!int", "!!float")
-	duration = scalar("a duration", ParseDuration, "!!str")
+	}, "!!int", "!!float").with("exclusiveMinimum", 0)
+	duration = scalar("a duration", ParseDuration, "!!str").with("pattern", durationPattern)
 	positive = scalar("a duration", func(s string) (time.Duration, error) {
 		d, err := ParseDuration(s)
 		if err == nil && d == 0 {
 			err = wrong(s, "has to be above zero")
 		}
 		return d, err
-	}, "!!str")
-	platform = scalar("os/arch[/variant]", ParsePlatform, "!!str")
-	mirror   = scalar("host[:port][/path]", parseMirror, "!!str")
-	pattern  = scalar("a host or *.domain", ParsePattern, "!!str")
+	}, "!!str").with("pattern", durationPattern)
+	platform = scalar("os/arch[/variant]", ParsePlatform, "!!str").with("pattern", `^[a-z0-9._-]+(/[a-z0-9._-]+){1,2}$`)
+	mirror   = scalar("host[:port][/path]", parseMirror, "!!str").with("pattern", `^(?!.*://)[^@?]+$`)
+	pattern  = scalar("a host or *.domain", ParsePattern, "!!str").with("pattern", `^(\*\.)?[^*/@]+$`)
+)
+
+// What a schema can say of durations and hosts; the whole of it is said by
+// whoever reads them.
+const (
+	durationPattern = `^([0-9]+d)?([0-9.]+(ns|us|µs|ms|s|m|h))*$`
+	hostPattern     = `^[^*/@]+$`
 )
 
 // wrong is an error that says what is wrong with the text s. Somebody may have

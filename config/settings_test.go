@@ -37,6 +37,7 @@ baseline: accepted.jsonl
 		c.Registries[host] = r
 	}
 	c.Approved.at, c.Baseline.at = Error{}, Error{}
+	c.Set = nil
 	want := &Config{
 		Registries: map[string]Registry{
 			"docker.io":             {Mirrors: []string{"mirror.example:5000/hub", "10.0.0.1:5000"}, Concurrency: 4, Rate: 0.5},
@@ -81,7 +82,7 @@ func TestSettingErrors(t *testing.T) {
 		text, message string
 		line, column  int
 	}{
-		{"registry: {}", `"registry" is no setting of the file; the settings are formats, registries, online, pin, approved, baseline`, 1, 1},
+		{"registry: {}", `"registry" is no setting of the file; the settings are rules, exclude, trusted, exceptions, formats, registries, online, pin, approved, baseline`, 1, 1},
 		{"online: {allow: []}", `"allow" is no setting of online; the settings are allowed, timeout, cache`, 1, 10},
 		{"registries: {docker.io: {mirror: x}}", `"mirror" is no setting of docker.io; the settings are mirrors, insecure, ca, concurrency, rate`, 1, 26},
 		{"pin: {platform: x}", `"platform" is no setting of pin`, 1, 7},

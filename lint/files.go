@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -66,6 +67,14 @@ func list(ctx context.Context, paths []string, fail func(Error)) []entry {
 		}
 	}
 	return out
+}
+
+// selected are the files that the options do not skip.
+func (o *Options) selected(files []entry) []entry {
+	if o.SkipFile == nil {
+		return files
+	}
+	return slices.DeleteFunc(files, func(e entry) bool { return (!e.named || o.SkipNamed) && o.SkipFile(e.path) })
 }
 
 // reason is an error without the path that it repeats.

@@ -20,7 +20,7 @@ type Cause string
 const Ignored Cause = "ignored"
 
 // Causes are all causes, in the order in which they are tried.
-var Causes = []Cause{Ignored, InBaseline, NotNew}
+var Causes = []Cause{Ignored, Excluded, InBaseline, NotNew}
 
 // Suppressed is a finding that is not reported.
 type Suppressed struct {
@@ -36,10 +36,11 @@ const directive = "digestlint:ignore"
 
 // ignore is one comment that hides findings. It holds no bytes of its file.
 type ignore struct {
-	rules []*rules.Rule
-	line  int       // that it is about; zero: all
-	until time.Time // the first moment at which it hides nothing; zero: for good
-	used  map[*rules.Rule]bool
+	rules  []*rules.Rule
+	line   int       // that it is about; zero: all
+	until  time.Time // the first moment at which it hides nothing; zero: for good
+	reason string
+	used   map[*rules.Rule]bool
 	// place is a finding at the comment, but for its rule and message.
 	place rules.Finding
 	// broken is set where a part of the file could not be read, so that what
@@ -107,12 +108,13 @@ func (s syntax) ignore(f *source.File, c comment) (*ignore, []mistake) {
 		return ig, []mistake{{`the rules of this ignore comment end with no "]", and it hides nothing`, howToIgnore}}
 	}
 	mistakes := ig.readRules(list)
-	reason, err := ig.readUntil(rest)
+	var err error
+	ig.reason, err = ig.readUntil(rest)
 	switch {
 	case err != nil:
 		ig.rules = nil
 		mistakes = append(mistakes, mistake{err.Error(), "write the last day as until=2027-01-31"})
-	case reason == "":
+	case ig.reason == "":
 		mistakes = append(mistakes, mistake{"this ignore comment gives no reason", "write behind it why the finding is no problem here"})
 	}
 	return ig, mistakes

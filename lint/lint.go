@@ -32,8 +32,12 @@ import (
 
 // Options say what to look at and how.
 type Options struct {
-	// Paths are files and folders; none means the working directory.
+	// Paths are files and folders; nil means the working directory.
 	Paths []string
+	// SkipFile, if not nil, leaves files below the folders unread, as if git
+	// ignored them; with SkipNamed also those that are named themselves.
+	SkipFile  func(path string) bool
+	SkipNamed bool
 	// Stdin, if not nil, is read as the content of the path "-", under the
 	// name StdinName.
 	Stdin     io.Reader
@@ -45,7 +49,16 @@ type Options struct {
 	Assign func(path string) string
 	// Rules judge the uses; none means that nothing is judged.
 	Rules []*rules.Rule
-	// NoIgnores looks at no ignore comments.
+	// Severities are those of rules that have not their own here; those that
+	// are off say nothing.
+	Severities map[*rules.Rule]rules.Severity
+	// Excluded, if not nil, reports whether findings of the rule about images
+	// of these canonical names are left out in the file, and why, if that is
+	// known.
+	Excluded func(path string, names []string, rule *rules.Rule) (reason string, ok bool)
+	// Exceptions are the malicious digests that may stand where they stand.
+	Exceptions []Exception
+	// NoIgnores heeds neither ignore comments nor Excluded.
 	NoIgnores bool
 	// Now is the moment by which expiry dates are judged; zero means the present.
 	Now time.Time
@@ -57,6 +70,10 @@ type Options struct {
 	// unapproved-digest; nil switches that off. It is called from several
 	// goroutines at once.
 	Approved func(digest string) bool
+	// Trusted reports whether images of the canonical name may be used, for the
+	// rule untrusted-registry; nil switches that off. It is called from several
+	// goroutines at once.
+	Trusted func(name string) bool
 	// Remote, if not nil, asks the registry of a reference what it says now,
 	// for the rules that judge by that; nil means that nothing is asked. It is
 	// called once for each distinct reference, from several goroutines. An
@@ -108,6 +125,8 @@ type Result struct {
 	Findings []rules.Finding
 	// Suppressed are the findings that are not reported.
 	Suppressed []Suppressed
+	// Exceptions are those of the options, with how often each was met.
+	Exceptions []Excepted
 	// Stale are the entries of the baseline for which files that were looked at
 	// no longer have as many findings, each with the number that is gone.
 	Stale   []Accepted
@@ -131,9 +150,19 @@ const maxSize = 32 << 20
 
 // Run looks at the files. It returns an error only if ctx ends it.
 func Run(ctx context.Context, opts Options) (*Result, error) {
-	if len(opts.Paths) == 0 {
+	r, err := start(ctx, opts)
+	if err != nil {
+		return nil, err
+	}
+	return r.result, nil
+}
+
+// start is [Run] with what it leaves behind.
+func start(ctx context.Context, opts Options) (*run, error) {
+	if opts.Paths == nil {
 		opts.Paths = []string{"."}
 	}
+	opts.Rules = opts.enabled()
 	r := &run{opts: opts, result: &Result{Local: &Local{}, Replaced: &Replaced{}}, tree: opts.tree()}
 	if opts.Unsaved != nil {
 		r.result.Local.elsewhere = opts.Unsaved.Spared
@@ -143,6 +172,7 @@ func Run(ctx context.Context, opts Options) (*Result, error) {
 		paths = slices.DeleteFunc(paths, func(p string) bool { return p == "-" })
 	}
 	files := list(ctx, r.unsaved(paths), r.fail)
+	files = opts.selected(files)
 	slices.SortFunc(files, func(a, b entry) int { return cmp.Compare(a.path, b.path) })
 	r.read(ctx, files)
 	if opts.Stdin != nil {
@@ -157,7 +187,7 @@ func Run(ctx context.Context, opts Options) (*Result, error) {
 		return nil, err
 	}
 	r.finish()
-	return r.result, nil
+	return r, nil
 }
 
 type run struct {
@@ -293,6 +323,9 @@ func (r *run) stdin() {
 	if name == "" {
 		name = "-"
 	}
+	if r.opts.SkipFile != nil && r.opts.SkipNamed && r.opts.SkipFile(filepath.ToSlash(name)) {
+		return
+	}
 	data, err := io.ReadAll(r.opts.Stdin)
 	if err != nil {
 		r.fail(Error{Path: name, Message: err.Error()})
@@ -304,7 +337,7 @@ func (r *run) stdin() {
 // look finds the uses of a file and lets the rules judge them.
 func (r *run) look(f *source.File, named bool) {
 	f.HashLines = r.opts.HashLines
-	pass := rules.Pass{File: f, Tree: &r.cross, Approved: r.opts.Approved}
+	pass := rules.Pass{File: f, Tree: &r.cross, Approved: r.opts.Approved, Trusted: r.opts.Trusted}
 	var unknown bool
 	var hidings []*ignore
 	var findings []rules.Finding
@@ -324,7 +357,7 @@ func (r *run) look(f *source.File, named bool) {
 			if r.opts.Each != nil {
 				r.opts.Each(f, format, res)
 			}
-			if len(r.opts.Rules) > 0 && !r.opts.NoIgnores {
+			if (len(r.opts.Rules) > 0 || r.opts.keep) && !r.opts.NoIgnores {
 				hidings, findings = ignores(&pass, format)
 			}
 		} else {
@@ -384,7 +417,7 @@ func (r *run) finish() {
 		return !f.Rule.Everyone && len(f.Names) > 0 &&
 			!slices.ContainsFunc(f.Names, func(name string) bool { return !res.Spared(f.Path, name) })
 	})
-	res.Findings = r.onlyNew(r.known(r.ignore(res.Findings)))
+	res.Findings = r.onlyNew(r.known(r.exclude(r.severities(r.ignore(r.except(res.Findings))))))
 	slices.SortFunc(res.Findings, compareFindings)
 	slices.SortFunc(res.Errors, func(a, b Error) int {
 		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Message, b.Message))

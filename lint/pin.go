@@ -16,6 +16,7 @@ import (
 	"github.com/digestlint/digestlint/image"
 	"github.com/digestlint/digestlint/parsers"
 	"github.com/digestlint/digestlint/rewrite"
+	"github.com/digestlint/digestlint/rules"
 	"github.com/digestlint/digestlint/source"
 )
 
@@ -78,10 +79,14 @@ const (
 	Failed
 	// Left is what a limit or an interruption kept from being done.
 	Left
+	// LeftAlone is what an ignore comment says to leave as it is.
+	LeftAlone
+	// LeftOut is what the configuration excludes or excepts.
+	LeftOut
 )
 
 func (k Kind) String() string {
-	return [...]string{"pinned", "already pinned", "pinned to a malicious digest", "refused", "not editable", "unresolved", "failed", "left"}[k]
+	return [...]string{"pinned", "already pinned", "pinned to a malicious digest", "refused", "not editable", "unresolved", "failed", "left", "ignored", "excluded"}[k]
 }
 
 // Outcome is what became of one reference.
@@ -143,7 +148,7 @@ type pinnedFile struct {
 // ends, what is written is whole, and the result says what is left; the error
 // is for a run that ended before anything was asked.
 func Pin(ctx context.Context, opts PinOptions) (*PinResult, error) {
-	if len(opts.Paths) == 0 {
+	if opts.Paths == nil {
 		opts.Paths = []string{"."}
 	}
 	if opts.Unsaved != nil {
@@ -153,13 +158,13 @@ func Pin(ctx context.Context, opts PinOptions) (*PinResult, error) {
 	opts.Options.keep = true
 	opts.Options.Each = p.each
 	opts.Options.Rules = nil
-	res, err := Run(ctx, opts.Options)
+	r, err := start(ctx, opts.Options)
 	if err != nil {
 		return nil, err
 	}
-	p.result.Errors = res.Errors
+	p.result.Errors, p.ignores = r.result.Errors, r.ignores
 	slices.SortFunc(p.files, func(a, b *pinnedFile) int { return cmp.Compare(a.file.Path, b.file.Path) })
-	p.targets(res)
+	p.targets(r.result)
 	p.resolve(ctx)
 	if ctx.Err() != nil {
 		p.interrupted(p.jobs)
@@ -178,7 +183,8 @@ type pinner struct {
 	files  []*pinnedFile
 	result *PinResult
 
-	jobs []*job
+	jobs    []*job
+	ignores map[string][]*ignore // by path
 }
 
 // job is one target with what becomes of it.
@@ -198,7 +204,7 @@ func (p *pinner) each(f *source.File, format *parsers.Format, res parsers.Result
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, problem := range res.Problems {
-		if p.selected(f.Path, image.Reference{}) {
+		if _, excluded := p.excluded(f.Path, nil, []*rules.Rule{rules.SyntaxError}); !excluded && p.selected(f.Path, image.Reference{}) {
 			p.result.Outcomes = append(p.result.Outcomes, Outcome{Kind: Unresolved, Path: f.Path, At: f.Position(problem.Offset),
 				Image: format.Title, Class: "in files that can't be read", Reason: "the file can't be read from here on: " + problem.Message})
 		}
@@ -235,6 +241,7 @@ func (p *pinner) targets(res *Result) {
 			p.jobs = append(p.jobs, &job{Target: t, outcome: outcome(t.Use, t.Value.Text)})
 		}
 	}
+	p.leaveAlone()
 }
 
 // unknown reports what of u is no known reference.
@@ -245,6 +252,9 @@ func (p *pinner) unknown(u *image.Use) {
 	stay := func(text, class, reason string) {
 		o := outcome(u, text)
 		o.Kind, o.Class, o.Reason = Unresolved, class, reason
+		if kind, reason, ok := p.ignored(u, nil, rules.UnresolvedVariable, rules.InvalidReference); ok {
+			o.Kind, o.Class, o.Reason = kind, "", reason
+		}
 		p.result.Outcomes = append(p.result.Outcomes, o)
 	}
 	switch {
@@ -269,6 +279,7 @@ func outcome(u *image.Use, text string) Outcome {
 func (p *pinner) asks(j *job) bool {
 	ref := j.Value.Ref
 	switch {
+	case j.outcome.Kind == LeftAlone, j.outcome.Kind == LeftOut:
 	case !ref.Pinned() && j.Problem == "":
 		return true
 	case !ref.Pinned():

@@ -51,7 +51,13 @@ var MaliciousDigest = register(Rule{
 			return
 		}
 		if hit, what, bad := m.listedIn(); bad {
-			a.say(fmt.Sprintf("malicious image: %s %s %s", a.tagged(), verb, what), incidentHint([]image.Reference{a.Ref}, hit))
+			// An exception is for content that stands in a file, not for
+			// whatever a tag may lead to.
+			var digests []string
+			if a.Ref.Pinned() {
+				digests = []string{hit.Digest.Digest}
+			}
+			a.say(fmt.Sprintf("malicious image: %s %s %s", a.tagged(), verb, what), incidentHint([]image.Reference{a.Ref}, hit), digests...)
 		}
 	},
 })
@@ -65,6 +71,7 @@ func reportListed(p *Pass, u *image.Use, found []listed) {
 	for _, l := range found {
 		if !l.again {
 			what = append(what, describeHit(l.hit))
+			f.Digests = append(f.Digests, l.hit.Digest.Digest)
 		}
 		v := l.value
 		if v == nil {

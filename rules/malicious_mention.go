@@ -40,6 +40,7 @@ var MaliciousMention = register(Rule{
 					Message:   "mention of a malicious image: " + describeHit(m.Hit),
 					Hint:      "if something pulls it, respond: `digestlint explain malicious-mention`; exclude the path if it is a list of indicators or a policy that denies it",
 					Reference: m.Hit.Digest.Digest,
+					Digests:   []string{m.Hit.Digest.Digest},
 				})
 			}
 		}

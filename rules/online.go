@@ -117,12 +117,12 @@ type Answer struct {
 
 // say reports a finding at the use. Its severity is that of the rule, or less
 // where it is doubtful that the use is one and the rule is not certain.
-func (a *Answer) say(message, hint string) {
+func (a *Answer) say(message, hint string, digests ...string) {
 	f := a.Place
 	if f.Severity == Off || a.rule.Certain {
 		f.Severity = a.rule.Severity
 	}
-	f.Rule, f.Message, f.Hint = a.rule, message, hint
+	f.Rule, f.Message, f.Hint, f.Digests = a.rule, message, hint, digests
 	f.Related = slices.Clone(f.Related)
 	a.report(f)
 }

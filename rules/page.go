@@ -47,9 +47,12 @@ func fence(format, code string) string {
 
 func ignoring(r *Rule) string {
 	if r.Certain {
-		return "No comment, revision filter or baseline hides this finding. " +
-			"The configuration can except one digest, with a reason and an expiry date; the exception is printed at each run. " +
-			"A path that the configuration excludes is not read at all."
+		text := "No comment, revision filter or baseline hides this finding. " +
+			"The configuration can except one digest (`exceptions`), with a reason and an expiry date; the exception is printed at each run. "
+		if r == MaliciousMention {
+			return text + "It can also exclude a path (`exclude`), where this rule stands among the exclusion's `rules`."
+		}
+		return text + "Only what is not read at all, such as files that `--exclude` names, is not judged."
 	}
 	if r.AboutIgnores {
 		return "No comment hides this finding. The severity for all files is set in `.digestlint.yaml`."

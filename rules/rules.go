@@ -134,7 +134,9 @@ type Finding struct {
 	// Names are the canonical names of the images, each once, for what is
 	// decided when all files are known: whether the repository builds them
 	// itself. There are none where the finding is about no valid reference.
-	Names   []string
+	Names []string
+	// Digests are the listed digests that a finding of a Certain rule is about.
+	Digests []string
 	Related []Related
 }
 
@@ -164,6 +166,9 @@ type Pass struct {
 	// Approved reports whether a digest is approved, for unapproved-digest;
 	// nil where everything is.
 	Approved func(digest string) bool
+	// Trusted reports whether images of the canonical name may be used, for
+	// untrusted-registry; nil where all may.
+	Trusted func(name string) bool
 
 	rule   *Rule
 	report func(Finding)

@@ -31,12 +31,26 @@ func judge(t *testing.T, files ...[3]string) []rules.Finding {
 // judgeApproved is judge with a list of approved digests.
 func judgeApproved(t *testing.T, approved func(digest string) bool, files ...[3]string) []rules.Finding {
 	t.Helper()
+	return judgeWith(t, func(p *rules.Pass) { p.Approved = approved }, files...)
+}
+
+// judgeTrusted is judge with the names that are trusted.
+func judgeTrusted(t *testing.T, trusted func(name string) bool, files ...[3]string) []rules.Finding {
+	t.Helper()
+	return judgeWith(t, func(p *rules.Pass) { p.Trusted = trusted }, files...)
+}
+
+// trustHub trusts Docker Hub's official images.
+func trustHub(name string) bool { return strings.HasPrefix(name, "docker.io/library/") }
+
+func judgeWith(t *testing.T, set func(*rules.Pass), files ...[3]string) []rules.Finding {
+	t.Helper()
 	var found []rules.Finding
 	report := func(f rules.Finding) { found = append(found, f) }
 	tree := &rules.Tree{}
 	for _, file := range files {
 		pass := parse(t, tree, file)
-		pass.Approved = approved
+		set(pass)
 		rules.Run(pass, rules.All(), report)
 	}
 	rules.Finish(tree, rules.All(), report)
@@ -91,6 +105,16 @@ func TestExamples(t *testing.T) {
 			is := func(f rules.Finding) bool { return f.Rule == r }
 			// What the good example is pinned to is approved.
 			approved := func(digest string) bool { return strings.Contains(r.Good, digest) }
+			if r == rules.UntrustedRegistry {
+				found := judgeTrusted(t, trustHub, [3]string{"bad", r.Format, r.Bad})
+				if len(found) != 1 || found[0].Rule != r {
+					t.Errorf("the bad example:\n%s", lines(found))
+				}
+				if found := judgeTrusted(t, trustHub, [3]string{"good", r.Format, r.Good}); len(found) > 0 {
+					t.Errorf("the good example is reported:\n%s", lines(found))
+				}
+				return
+			}
 			found := judgeApproved(t, approved, [3]string{"bad", r.Format, r.Bad})
 			if r.OnlineOnly() {
 				found = online(t, saidOf(t, r), [3]string{"bad", r.Format, r.Bad})

@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -75,7 +76,7 @@ file could not be read or a lookup failed.`,
 	f.StringVar(&c.failOn, "fail-on", "warning", "the least severity that makes the exit status 1: info, warning or error")
 	f.BoolVar(&c.online, "online", false, "also ask the registries what the references lead to now")
 	f.BoolVar(&c.fix, "fix", false, "pin afterwards what can be pinned")
-	f.BoolVar(&c.noIgnores, "no-ignores", false, "heed no ignore comments")
+	f.BoolVar(&c.noIgnores, "no-ignores", false, "heed neither ignore comments nor what the configuration excludes")
 	c.baseline.flags(cmd)
 	f.BoolVar(&c.baseline.none, "no-baseline", false, "report also what is in the baseline")
 	f.StringVar(&c.since, "new-from-rev", "", "report only what is on lines changed since the `revision`")
@@ -142,6 +143,7 @@ func (a *app) runCheck(cmd *cobra.Command, c *checkFlags, args []string) error {
 		a.status = exitFindings
 	}
 	a.report(res)
+	a.exceptions(res)
 	a.countSuppressed(res)
 	a.tellStale(res)
 	if c.fix {
@@ -162,6 +164,25 @@ func (c *checkFlags) changes(cmd *cobra.Command) (*lint.Changes, error) {
 		return lint.StagedChanges(cmd.Context())
 	}
 	return nil, nil
+}
+
+// exceptions tells people of every digest that the configuration excepts.
+func (a *app) exceptions(res *lint.Result) {
+	for _, e := range res.Exceptions {
+		what := "until"
+		if e.Expired {
+			what = "ended on"
+		}
+		fmt.Fprintf(a.stderr, "digestlint: exception for %s %s %s: %s (met %s)\n",
+			e.Digest, what, e.Until.Format(time.DateOnly), report.Visible(e.Reason), times(e.Findings))
+	}
+}
+
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
 }
 
 // countSuppressed tells people how much is not shown.
@@ -186,7 +207,9 @@ func (a *app) countSuppressed(res *lint.Result) {
 func (a *app) fix(cmd *cobra.Command, c *checkFlags, args []string) error {
 	pinning := *a
 	pinning.stdout, pinning.status = a.stderr, exitClean
-	err := pinning.runPin(cmd, &pinFlags{input: c.input, network: c.network}, args)
+	flags := &pinFlags{input: c.input, network: c.network}
+	flags.opts.NoIgnores = c.noIgnores
+	err := pinning.runPin(cmd, flags, args)
 	if pinning.status == exitIncomplete {
 		a.status = exitIncomplete
 	}

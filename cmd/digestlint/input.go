@@ -1,7 +1,14 @@
 package main
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -18,6 +25,11 @@ type input struct {
 	workers   int
 	config    string
 	noConfig  bool
+	filesFrom string
+	nul       bool
+	exclude   []string
+
+	forceExclude bool
 
 	read *config.Config // the configuration once it has been read
 }
@@ -25,6 +37,10 @@ type input struct {
 func (in *input) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&in.stdinName, "stdin-filename", "", "the name under which \"-\" (standard input) is read")
 	cmd.Flags().IntVarP(&in.workers, "jobs", "j", 0, "files read at once (default: one a processor)")
+	cmd.Flags().StringVar(&in.filesFrom, "files-from", "", "also read the files that this `file` lists, a line each; - is standard input")
+	cmd.Flags().BoolVarP(&in.nul, "null", "0", false, "the paths of --files-from end with a NUL, as of `git diff -z --name-only`")
+	cmd.Flags().StringArrayVar(&in.exclude, "exclude", nil, "leave files and folders unread that the `GLOB` matches; without a slash at any depth; repeatable")
+	cmd.Flags().BoolVar(&in.forceExclude, "force-exclude", false, "heed --exclude for files that are named, too")
 	cmd.Flags().StringVar(&in.config, "config", "", "read this `file`, not the nearest "+config.Name)
 	cmd.Flags().BoolVar(&in.noConfig, "no-config", false, "read no "+config.Name)
 }
@@ -38,14 +54,13 @@ func (in *input) settings() (_ *config.Config, err error) {
 }
 
 func (in *input) readSettings() (*config.Config, error) {
-	formats := configFormats()
 	switch {
 	case in.noConfig:
 		return &config.Config{}, nil
 	case in.config != "":
-		return config.Read(in.config, formats)
+		return config.Read(in.config, configFormats())
 	}
-	return config.Nearest(".", formats)
+	return config.Nearest(".", configFormats())
 }
 
 // configFormats are the formats that a configuration may name.
@@ -59,20 +74,129 @@ func configFormats() []string {
 
 // options are the run that the flags and arguments ask for.
 func (in *input) options(a *app, args []string) (lint.Options, error) {
-	opts := lint.Options{Paths: args, StdinName: in.stdinName, Workers: in.workers}
+	opts := lint.Options{StdinName: in.stdinName, Workers: in.workers}
 	settings, err := in.settings()
 	if err != nil {
 		return opts, err
 	}
+	judging(settings, &opts)
+	if slices.Contains(args, "-") {
+		opts.Stdin = a.stdin
+	}
+	if opts.Paths, err = in.paths(a, args); err != nil {
+		return opts, err
+	}
+	opts.SkipFile, err = in.skips()
+	opts.SkipNamed = in.forceExclude
+	return opts, err
+}
+
+// judging gives opts what the settings say of formats, rules and findings.
+func judging(settings *config.Config, opts *lint.Options) {
+	opts.Severities = settings.Rules
 	if len(settings.Formats) > 0 {
 		opts.Assign = settings.Format
 	}
-	for _, arg := range args {
-		if arg == "-" {
-			opts.Stdin = a.stdin
+	if settings.Trusted != nil {
+		opts.Trusted = settings.Trusts
+	}
+	if len(settings.Exclude) > 0 {
+		opts.Excluded = func(path string, names []string, r *rules.Rule) (string, bool) {
+			e := settings.Excluded(path, names, r)
+			if e == nil {
+				return "", false
+			}
+			return e.Reason, true
 		}
 	}
-	return opts, nil
+	for _, e := range settings.Exceptions {
+		opts.Exceptions = append(opts.Exceptions, lint.Exception{Digest: e.Digest, Reason: e.Reason, Until: e.Until})
+	}
+}
+
+// paths are those of the arguments and of --files-from. They are nil, which is
+// the working directory, only where neither names any.
+func (in *input) paths(a *app, args []string) ([]string, error) {
+	switch {
+	case in.filesFrom == "" && in.nul:
+		return nil, errors.New("-0 is for --files-from")
+	case in.filesFrom == "" && len(args) == 0:
+		return nil, nil
+	case in.filesFrom == "":
+		return args, nil
+	case in.filesFrom == "-" && slices.Contains(args, "-"):
+		return nil, errors.New(`standard input is either "-" or the list of --files-from`)
+	}
+	list, err := in.readList(a)
+	if err != nil {
+		return nil, fmt.Errorf("--files-from: %w", err)
+	}
+	return append(slices.Clip(args), list...), nil
+}
+
+// maxList bounds a list of files, in bytes: some million paths.
+const maxList = 256 << 20
+
+// readList reads the paths of --files-from: a line each, or with a NUL behind
+// each, as find and git print them.
+func (in *input) readList(a *app) ([]string, error) {
+	r := a.stdin
+	if in.filesFrom != "-" {
+		f, err := os.Open(in.filesFrom)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		r = f
+	}
+	data, err := io.ReadAll(io.LimitReader(r, maxList+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(data) > maxList {
+		return nil, fmt.Errorf("%s: more than %d bytes", in.filesFrom, maxList)
+	}
+	end := "\n"
+	if in.nul {
+		end = "\x00"
+	} else if bytes.IndexByte(data, 0) >= 0 {
+		return nil, fmt.Errorf("%s: a NUL; say -0 where one ends each path", in.filesFrom)
+	}
+	list := []string{}
+	for name := range strings.SplitSeq(string(data), end) {
+		if !in.nul {
+			name = strings.TrimSuffix(name, "\r")
+		}
+		switch name {
+		case "":
+		case "-": // a file of that name
+			list = append(list, "./-")
+		default:
+			list = append(list, name)
+		}
+	}
+	return list, nil
+}
+
+// skips reports for --exclude which files are left unread; nil where it names
+// none.
+func (in *input) skips() (func(path string) bool, error) {
+	var globs []config.Glob
+	for _, text := range in.exclude {
+		g, err := config.ParseGlob(filepath.ToSlash(text))
+		if err != nil {
+			return nil, fmt.Errorf("--exclude: %w", err)
+		}
+		globs = append(globs, g)
+	}
+	if len(globs) == 0 {
+		return nil, nil
+	}
+	return func(path string) bool {
+		names := pathNames(path)
+		name := names[len(names)-1] // from the working directory, if it is below
+		return slices.ContainsFunc(globs, func(g config.Glob) bool { return g.Match(name) })
+	}, nil
 }
 
 // judging are options with the rules and what the settings have for them.

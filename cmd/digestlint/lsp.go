@@ -60,9 +60,7 @@ func checkIn(folder string) (lint.Options, error) {
 	if err != nil {
 		return opts, err
 	}
-	if len(settings.Formats) > 0 {
-		opts.Assign = settings.Format
-	}
+	judging(settings, &opts)
 	if opts.Approved, err = approved(settings.Approved); err != nil {
 		return opts, err
 	}

@@ -61,6 +61,7 @@ with its reason), 2 wrong usage, 3 a lookup or a file failed.`,
 	f.BoolVar(&p.diff, "diff", false, "print the changes as a patch for git apply, write nothing")
 	f.BoolVar(&p.dryRun, "dry-run", false, "say what would be pinned, write nothing")
 	f.BoolVar(&p.opts.Unsafe, "unsafe", false, "also edit .env lines and variables that something unseen may read")
+	f.BoolVar(&p.opts.NoIgnores, "no-ignores", false, "also pin what ignore comments and the configuration say to leave")
 	f.BoolVar(&p.opts.Update, "update", false, "also move digests to what their tags lead to now")
 	f.Var(&p.only, "only", "look at these images or files only; repeatable")
 	f.IntVar(&p.opts.MaxChanges, "max-changes", 0, "make at most `N` edits, whole files in the order of their paths")
@@ -76,6 +77,7 @@ func (a *app) runPin(cmd *cobra.Command, p *pinFlags, args []string) error {
 	if opts.Options, err = p.input.options(a, args); err != nil {
 		return err
 	}
+	opts.NoIgnores = p.opts.NoIgnores
 	if opts.Stdin != nil {
 		return errors.New(`pin writes files; "-" has no place to write to`)
 	}
@@ -153,8 +155,8 @@ func (a *app) pinned(res *lint.PinResult, diff, dryRun bool) error {
 			fmt.Fprintf(a.stderr, "%s: %s: %s\n", place, o.Kind, report.Visible(o.Reason))
 		case o.Kind == lint.Already && o.Reason != "":
 			fmt.Fprintf(a.stderr, "%s: %s\n", place, report.Visible(o.Reason))
-		case o.Kind == lint.Left && res.Interrupted:
-			// The summary counts them: who interrupts wants no thousand lines.
+		case o.Kind == lint.Left && res.Interrupted, o.Kind == lint.LeftOut && !a.verbose:
+			// The summary counts them: nobody wants a thousand lines.
 		case o.Kind != lint.Already:
 			fmt.Fprintf(a.stderr, "%s: not pinned: %s\n", place, report.Visible(o.Reason))
 			a.hintOnce(o.Err(), hints)
@@ -174,7 +176,7 @@ func (a *app) pinned(res *lint.PinResult, diff, dryRun bool) error {
 	switch {
 	case res.Count(lint.Failed) > 0 || len(res.Errors) > 0 || res.Interrupted:
 		a.status = exitIncomplete
-	case len(res.Outcomes) > res.Count(lint.Pinned)+res.Count(lint.Already):
+	case len(res.Outcomes) > res.Count(lint.Pinned)+res.Count(lint.Already)+res.Count(lint.LeftAlone)+res.Count(lint.LeftOut):
 		a.status = exitFindings
 	}
 	return nil
@@ -203,13 +205,13 @@ func summarize(w io.Writer, res *lint.PinResult, pinned string) {
 		}
 	}
 	fmt.Fprintf(w, "%d %s, %d %s", counts[lint.Pinned], pinned, counts[lint.Already], lint.Already)
-	for k := lint.Malicious; k <= lint.Left; k++ {
+	for k := lint.Malicious; k <= lint.LeftOut; k++ {
 		if counts[k] > 0 {
 			fmt.Fprintf(w, ", %d %s", counts[k], k)
 		}
 	}
 	fmt.Fprintln(w)
-	for k := lint.Malicious; k <= lint.Left; k++ {
+	for k := lint.Malicious; k <= lint.LeftOut; k++ {
 		if len(classes[k]) > 0 {
 			fmt.Fprintf(w, "  %s: %s\n", k, tally(classes[k]))
 		}
