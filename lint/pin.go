@@ -123,6 +123,9 @@ type PinResult struct {
 	// Interrupted is set where the context ended the run. Each file is the
 	// old or the new one.
 	Interrupted bool
+	// Removed are the paths of temporary files that were removed: runs that
+	// were killed had left them.
+	Removed []string
 }
 
 // Count is the number of outcomes of a kind.
@@ -201,6 +204,9 @@ func (j *job) stay(k Kind, class, reason string) {
 }
 
 func (p *pinner) each(f *source.File, format *parsers.Format, res parsers.Result) {
+	if rewrite.IsTemp(path.Base(f.Path)) {
+		return // the copy that a killed run, or one beside this, has of a file
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, problem := range res.Problems {
@@ -537,6 +543,10 @@ func (p *pinner) write(ctx context.Context) {
 		}
 	}
 	changes := p.result.Changes
+	folders := foldersOf(changes)
+	for _, dir := range folders {
+		p.result.Removed = append(p.result.Removed, rewrite.RemoveTemps(dir)...)
+	}
 	failed := make([]error, len(changes))
 	parallel(writers, len(changes), func(i int) {
 		if failed[i] = ctx.Err(); failed[i] != nil {
@@ -548,7 +558,7 @@ func (p *pinner) write(ctx context.Context) {
 			failed[i] = rewrite.WriteFile(filepath.FromSlash(c.Path), c.Old, data)
 		}
 	})
-	syncFolders(changes)
+	parallel(writers, len(folders), func(i int) { rewrite.SyncFolder(folders[i]) })
 	for i, err := range failed {
 		name := changes[i].Path
 		switch {
@@ -564,15 +574,14 @@ func (p *pinner) write(ctx context.Context) {
 	}
 }
 
-// syncFolders flushes the folders of the files, each once.
-func syncFolders(changes []Change) {
+// foldersOf are the folders of the changed files, each once, in order.
+func foldersOf(changes []Change) []string {
 	var folders []string
 	for _, c := range changes {
 		folders = append(folders, filepath.Dir(filepath.FromSlash(c.Path)))
 	}
 	slices.Sort(folders)
-	folders = slices.Compact(folders)
-	parallel(writers, len(folders), func(i int) { rewrite.SyncFolder(folders[i]) })
+	return slices.Compact(folders)
 }
 
 func (p *pinner) finish() {

@@ -31,9 +31,6 @@ var (
 	ErrLocked = errors.New("locked by another program")
 )
 
-// tempPattern names temporary files, as in [os.CreateTemp].
-const tempPattern = ".digestlint-*"
-
 // lockWait is how long to wait for others who write the same file; to replace
 // one takes them milliseconds.
 const lockWait = 10 * time.Second
@@ -45,9 +42,9 @@ const lockWait = 10 * time.Second
 // at, where old equals new.
 //
 // The new content goes to a temporary file in the same folder, whose name
-// starts with ".digestlint-", gets the permission bits of the file and, where
-// permitted, its owner and group, is flushed to disk, and takes the place of
-// the file by a rename. So whoever opens path, at any moment and even after
+// [IsTemp] knows, gets the permission bits of the file and, where permitted, its
+// owner and group, is flushed to disk, and takes the place of the file by a
+// rename. So whoever opens path, at any moment and even after
 // this process was killed or the power was cut, finds the old content or the
 // new one, whole. A killed process may leave its temporary file; errors don't.
 // Until [SyncFolder] a power cut could bring back the old content.
@@ -83,7 +80,7 @@ func WriteFile(path string, old, new []byte) error {
 type replacement struct {
 	*target
 	old  []byte
-	temp string // path of the temporary file
+	temp *os.File // the temporary file, open and locked for as long as it has its name
 }
 
 // stage writes new into a temporary file beside path, if path holds old. There
@@ -94,24 +91,24 @@ func stage(path string, old, new []byte) (*replacement, error) {
 		return nil, err
 	}
 	temp, err := t.stage(old, new)
-	if err != nil || temp == "" {
+	if err != nil || temp == nil {
 		t.file.Close()
 		return nil, err
 	}
 	return &replacement{target: t, old: old, temp: temp}, nil
 }
 
-// stage is the path of the temporary file, none if t holds new.
-func (t *target) stage(old, new []byte) (temp string, err error) {
+// stage is the temporary file, none if t holds new.
+func (t *target) stage(old, new []byte) (*os.File, error) {
 	same, err := t.holds(old)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	if !same {
 		if done, err := t.holds(new); err != nil || done {
-			return "", err
+			return nil, err
 		}
-		return "", ErrChanged
+		return nil, ErrChanged
 	}
 	return writeTemp(filepath.Dir(t.path), t.info, new)
 }
@@ -120,15 +117,17 @@ func (t *target) stage(old, new []byte) (temp string, err error) {
 // releases all that stage took.
 func (r *replacement) commit() error {
 	defer r.file.Close()
+	defer r.temp.Close()
 	err := r.unchanged()
+	if !replacesOpenFiles {
+		r.file.Close()
+		r.temp.Close()
+	}
 	if err == nil {
-		if !replacesOpenFiles {
-			r.file.Close()
-		}
-		err = os.Rename(r.temp, r.path)
+		err = os.Rename(r.temp.Name(), r.path)
 	}
 	if err != nil {
-		os.Remove(r.temp)
+		os.Remove(r.temp.Name())
 	}
 	return err
 }
@@ -238,35 +237,4 @@ func (t *target) holds(want []byte) (bool, error) {
 	limit := int64(len(want)) + 1 // one byte more shows that there is more
 	got, err := io.ReadAll(io.NewSectionReader(t.file, 0, limit))
 	return bytes.Equal(got, want), err
-}
-
-// writeTemp writes data into a new file in dir, with the mode and owner of the
-// file that info describes, and returns its path. On an error there is no such
-// file.
-func writeTemp(dir string, info os.FileInfo, data []byte) (path string, err error) {
-	temp, err := os.CreateTemp(dir, tempPattern)
-	if err != nil {
-		return "", err
-	}
-	defer func() {
-		if closeErr := temp.Close(); err == nil {
-			err = closeErr
-		}
-		if err != nil {
-			os.Remove(temp.Name())
-		}
-	}()
-	if _, err := temp.Write(data); err != nil {
-		return "", err
-	}
-	mode := info.Mode() & (fs.ModePerm | fs.ModeSetuid | fs.ModeSetgid | fs.ModeSticky)
-	if !keepOwner(temp, info) {
-		// These bits would lend somebody else's rights now.
-		mode &= fs.ModePerm
-	}
-	// The mode comes after the owner: to change the owner clears bits of it.
-	if err := temp.Chmod(mode); err != nil {
-		return "", err
-	}
-	return temp.Name(), temp.Sync()
 }

@@ -213,7 +213,7 @@ func TestWriteFileRenameFails(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Remove(r.temp); err != nil {
+	if err := os.Remove(r.temp.Name()); err != nil {
 		t.Fatal(err)
 	}
 	if err := r.commit(); !errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrChanged) {
@@ -464,14 +464,6 @@ func kill(t *testing.T, path string, after time.Duration) {
 // removeTemps removes what a killed writer left, and fails for anything else.
 func removeTemps(t *testing.T, path string) {
 	t.Helper()
-	temps, err := filepath.Glob(filepath.Join(filepath.Dir(path), ".digestlint-*"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, temp := range temps {
-		if err := os.Remove(temp); err != nil {
-			t.Fatal(err)
-		}
-	}
+	RemoveTemps(filepath.Dir(path))
 	checkFolder(t, path)
 }

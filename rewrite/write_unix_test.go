@@ -99,7 +99,7 @@ func TestWriteFileWaits(t *testing.T) {
 		go func() { errs <- WriteFile(path, []byte(edit[0]), []byte(edit[1])) }()
 	}
 	time.Sleep(20 * time.Millisecond)
-	checkFile(t, path, []byte("a"), filepath.Base(r.temp))
+	checkFile(t, path, []byte("a"), filepath.Base(r.temp.Name()))
 	if err := r.commit(); err != nil {
 		t.Fatal(err)
 	}

@@ -168,6 +168,9 @@ func (a *app) pinned(res *lint.PinResult, diff, dryRun bool) error {
 	for _, e := range res.Errors {
 		fmt.Fprintf(a.stderr, "digestlint: %s\n", report.Visible(e.Error()))
 	}
+	for _, name := range res.Removed {
+		fmt.Fprintf(a.stderr, "removed %s, which a run that was killed had left\n", report.Visible(name))
+	}
 	verb := lint.Pinned.String()
 	if diff || dryRun {
 		verb = "to pin"
