@@ -52,6 +52,7 @@ func TestMain(m *testing.M) {
 //	fill FILE…          replace the variables in files
 //	same A B            two files hold the same bytes
 //	gitea FOLDER        start what multi-gitter needs of Gitea, named by $GITEA
+//	serve FOLDER        serve the files of a folder at $SERVER
 //	hooks FOLDER        commit this repository to a new one, $HOOKS, for pre-commit
 func TestScripts(t *testing.T) {
 	root, err := filepath.Abs("../..")
@@ -92,6 +93,7 @@ func TestScripts(t *testing.T) {
 			"delete":      deleteManifest,
 			"fill":        fill,
 			"hooks":       hooks,
+			"serve":       serve,
 			"same":        same,
 		},
 	})
@@ -184,6 +186,15 @@ func fill(ts *testscript.TestScript, _ bool, args []string) {
 		text := os.Expand(ts.ReadFile(file), ts.Getenv)
 		ts.Check(os.WriteFile(ts.MkAbs(file), []byte(text), 0o644))
 	}
+}
+
+func serve(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: serve FOLDER")
+	}
+	server := httptest.NewServer(http.FileServer(http.Dir(ts.MkAbs(args[0]))))
+	ts.Defer(server.Close)
+	ts.Setenv("SERVER", server.URL)
 }
 
 func connections(ts *testscript.TestScript, neg bool, args []string) {
