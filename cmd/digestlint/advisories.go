@@ -18,14 +18,18 @@ func (a *app) advisories() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "advisories",
 		Short: "the compromised images that digestlint knows",
-		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Example: `  digestlint advisories list               which incidents
+  digestlint advisories show DL-2026-0001  all that is known of one
+  digestlint advisories update             fetch what has been published since`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(
 		&cobra.Command{
-			Use:   "list",
-			Short: "one line an incident, with the bundle that it was fetched in",
-			Args:  cobra.NoArgs,
+			Use:     "list",
+			Short:   "one line an incident, with the bundle that it was fetched in",
+			Example: "  digestlint advisories list",
+			Args:    cobra.NoArgs,
 			RunE: func(*cobra.Command, []string) error {
 				out := bufio.NewWriter(a.stdout)
 				for _, adv := range advisories.All() {
@@ -39,10 +43,11 @@ func (a *app) advisories() *cobra.Command {
 			},
 		},
 		&cobra.Command{
-			Use:     "show ID",
-			Short:   "all that is known of an incident",
-			Example: "  digestlint advisories show DL-2026-0001",
-			Args:    cobra.ExactArgs(1),
+			Use:               "show ID",
+			Short:             "all that is known of an incident",
+			Example:           "  digestlint advisories show DL-2026-0001",
+			Args:              cobra.ExactArgs(1),
+			ValidArgsFunction: advisoryIDs,
 			RunE: func(_ *cobra.Command, args []string) error {
 				for _, adv := range advisories.All() {
 					if strings.EqualFold(adv.ID, args[0]) {
@@ -58,9 +63,10 @@ func (a *app) advisories() *cobra.Command {
 			},
 		},
 		&cobra.Command{
-			Use:   "check FILE…",
-			Short: "read advisory files of your own strictly",
-			Args:  cobra.MinimumNArgs(1),
+			Use:     "check FILE…",
+			Short:   "read advisory files of your own strictly",
+			Example: "  digestlint advisories check acme.txt osv.json",
+			Args:    cobra.MinimumNArgs(1),
 			RunE: func(_ *cobra.Command, args []string) error {
 				var all []error
 				for _, name := range args {

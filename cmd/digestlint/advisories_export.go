@@ -34,6 +34,7 @@ func (a *app) exportAdvisories() *cobra.Command {
 tag. "advisories check" and the indicator files of "exposure" take the former.`,
 		Example: `  digestlint advisories export DL-2026-0001 > DL-2026-0001.json
   digestlint advisories export --format csv > iocs.csv`,
+		ValidArgsFunction: advisoryIDs,
 		RunE: func(_ *cobra.Command, args []string) error {
 			all, err := selected(args)
 			if err != nil {
@@ -52,6 +53,7 @@ tag. "advisories check" and the indicator files of "exposure" take the former.`,
 		},
 	}
 	cmd.Flags().StringVar(&format, "format", "osv", "osv or csv")
+	complete(cmd, "format", []string{"osv", "csv"})
 	return cmd
 }
 

@@ -26,7 +26,7 @@ type baselineFlags struct {
 }
 
 func (b *baselineFlags) flags(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&b.name, "baseline", "", "the baseline is this `file`, not the nearest "+lint.BaselineName)
+	cmd.Flags().StringVar(&b.name, "baseline", "", "take this `file`, not the nearest "+lint.BaselineName)
 }
 
 // find is the baseline that the flag, the variable or the configuration names,
@@ -154,6 +154,8 @@ takes the place of one that is there, of which nothing is kept.
 
 Exit status: 0 written, 2 wrong usage or a file that is there, 3 a selected file could
 not be read, so that its findings are not on the list.`,
+		Example: `  digestlint baseline create                 all below the working directory
+  digestlint baseline create --force deploy  a new one, of this folder alone`,
 		RunE: func(cmd *cobra.Command, args []string) error { return a.runBaselineCreate(cmd, &b, args) },
 	}
 	b.flags(cmd)
@@ -216,6 +218,7 @@ of files which are no longer there.
 
 Exit status: 0 nothing is gone, 1 something is, 2 wrong usage or a baseline with a
 mistake, 3 a selected file could not be read.`,
+		Example: `  digestlint baseline check  in CI: has somebody mended something, and not pruned?`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			_, stale, err := a.staleEntries(cmd, &b, args)
 			if err != nil {
@@ -247,7 +250,8 @@ and leaves a file alone in which nothing is gone.
 
 Exit status: 0 done, 2 wrong usage or a baseline with a mistake, 3 a selected file
 could not be read; what is on the list of it stays.`,
-		RunE: func(cmd *cobra.Command, args []string) error { return a.runBaselinePrune(cmd, &b, args) },
+		Example: `  digestlint baseline prune  after something has been mended; commit what it leaves`,
+		RunE:    func(cmd *cobra.Command, args []string) error { return a.runBaselinePrune(cmd, &b, args) },
 	}
 	b.flags(cmd)
 	return cmd

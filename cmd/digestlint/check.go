@@ -59,6 +59,9 @@ images, which are in none.
 With --fix it pins afterwards what it can, as pin does, in the baseline or not: what
 was reported counts, and the next run is content with it.
 
+The severities are info, warning and error; the formats of --output are
+` + strings.Join(formatNames(), ", ") + `.
+
 Exit status: 0 clean, 1 findings at or above --fail-on, 2 wrong usage, 3 a selected
 file could not be read or a lookup failed.`,
 		Example: `  digestlint check                                 the working directory
@@ -72,15 +75,18 @@ file could not be read or a lookup failed.`,
 	c.input.flags(cmd)
 	c.network.flags(cmd)
 	f := cmd.Flags()
-	f.StringArrayVarP(&c.outputs, "output", "o", []string{"text"}, "`FORMAT[=FILE]`, repeatable: "+strings.Join(formatNames(), ", "))
-	f.StringVar(&c.failOn, "fail-on", "warning", "the least severity that makes the exit status 1: info, warning or error")
+	f.StringArrayVarP(&c.outputs, "output", "o", []string{"text"}, "`FORMAT[=FILE]`, repeatable; the default is text")
+	f.Lookup("output").DefValue = "[]"
+	f.StringVar(&c.failOn, "fail-on", "warning", "status 1 from this `SEVERITY` on")
+	complete(cmd, "output", formatNames())
+	complete(cmd, "fail-on", []string{"info", "warning", "error"})
 	f.BoolVar(&c.online, "online", false, "also ask the registries what the references lead to now")
 	f.BoolVar(&c.fix, "fix", false, "pin afterwards what can be pinned")
-	f.BoolVar(&c.noIgnores, "no-ignores", false, "heed neither ignore comments nor what the configuration excludes")
+	f.BoolVar(&c.noIgnores, "no-ignores", false, "heed no ignore comments and no exclusions of the configuration")
 	c.baseline.flags(cmd)
 	f.BoolVar(&c.baseline.none, "no-baseline", false, "report also what is in the baseline")
-	f.StringVar(&c.since, "new-from-rev", "", "report only what is on lines changed since the `revision`")
-	f.StringVar(&c.mergeBase, "new-from-merge-base", "", "report only what is on lines changed since HEAD left the `revision`")
+	f.StringVar(&c.since, "new-from-rev", "", "report only what is on lines changed since the `REV`")
+	f.StringVar(&c.mergeBase, "new-from-merge-base", "", "only what is on lines changed since HEAD left the `REV`")
 	f.BoolVar(&c.staged, "staged", false, "judge what is staged, and report only what is on staged lines")
 	cmd.MarkFlagsMutuallyExclusive("new-from-rev", "new-from-merge-base", "staged")
 	for _, flag := range []string{"new-from-rev", "new-from-merge-base", "staged"} {

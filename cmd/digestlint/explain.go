@@ -40,9 +40,10 @@ func ruleNames() []string {
 
 func (a *app) rules() *cobra.Command {
 	return &cobra.Command{
-		Use:   "rules",
-		Short: "list the rules",
-		Args:  cobra.NoArgs,
+		Use:     "rules",
+		Short:   "list the rules",
+		Example: "  digestlint rules",
+		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			for _, r := range rules.All() {
 				summary := r.Summary

@@ -30,7 +30,8 @@ type exposureFlags struct {
 	purge      bool
 	yes        bool
 	repos      []string
-	all        bool
+	all        bool // branches and tags
+	everyName  bool // of repositories in registries
 	logs       []string
 	images     []string
 	engines    []string
@@ -75,17 +76,20 @@ Exit status: 0 clear, 1 anything else, 2 wrong usage, 3 some evidence could not 
 	f.StringVar(&x.input.config, "config", "", "read this `file`, not the nearest .digestlint.yaml")
 	f.BoolVar(&x.input.noConfig, "no-config", false, "read no .digestlint.yaml")
 	f.StringArrayVar(&x.repos, "repo", nil, "a git repository, its files and its history (`folder`)")
-	f.BoolVar(&x.all, "all", false, "all branches and tags, and all repositories that a registry lists")
+	f.BoolVar(&x.all, "all", false, "with --repo: all branches and tags, not the current branch alone")
+	f.BoolVar(&x.everyName, "all-names", false, "with --registry: all repositories that it lists, not likely names")
 	f.StringArrayVar(&x.logs, "log", nil, "logs of CI systems and engines: a `file`, a folder, gzip, zip")
 	f.StringArrayVar(&x.images, "images", nil, "a list of images: docker, podman, crictl, ctr, nerdctl (`file`)")
-	f.StringArrayVar(&x.engines, "docker", nil, "the images and containers of a local engine, at its usual `socket` or this")
+	f.StringArrayVar(&x.engines, "docker", nil, "images and containers of an engine, at its `socket` or this")
 	f.Lookup("docker").NoOptDefVal = anySocket
 	f.StringArrayVar(&x.pods, "pods", nil, "pods, events or nodes, from kubectl get … -o json (`file`)")
 	f.StringArrayVar(&x.registries, "registry", nil, "a registry, mirror or cache: `HOST[/PREFIX]`; asks it")
 	f.StringArrayVar(&x.indicators, "digests", nil, "further malicious digests: a list, CSV, OSV or advisories (`file`)")
 	f.BoolVar(&x.purge, "purge", false, "delete what the registries serve of it, after showing it and asking")
 	f.BoolVar(&x.yes, "yes", false, "with --purge: do not ask")
-	f.StringArrayVarP(&x.outputs, "output", "o", []string{"text"}, "`FORMAT[=FILE]`, repeatable: text, markdown, json, html")
+	f.StringArrayVarP(&x.outputs, "output", "o", []string{"text"}, "`FORMAT[=FILE]`, repeatable: text (default), markdown, json, html")
+	f.Lookup("output").DefValue = "[]"
+	complete(cmd, "output", []string{"text", "markdown", "json", "html"})
 	return cmd
 }
 
@@ -153,6 +157,8 @@ func (x *exposureFlags) check() error {
 		return errors.New(`standard input, "-", can be read once only`)
 	case x.purge && len(x.registries) == 0:
 		return errors.New("--purge deletes what --registry finds: name one")
+	case x.everyName && len(x.registries) == 0:
+		return errors.New("--all-names is about what --registry lists: name one")
 	case x.yes && !x.purge:
 		return errors.New("--yes answers what --purge asks; it means nothing alone")
 	case x.purge && !x.yes && stdin > 0:
@@ -167,7 +173,7 @@ func (x *exposureFlags) readRegistries(ctx context.Context, s *session, rec *exp
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	for _, target := range x.registries {
-		if err := exposure.ReadRegistry(ctx, s.client, target, x.all, rec); err != nil {
+		if err := exposure.ReadRegistry(ctx, s.client, target, x.everyName, rec); err != nil {
 			rec.Error(err)
 		}
 	}

@@ -37,9 +37,9 @@ type input struct {
 func (in *input) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&in.stdinName, "stdin-filename", "", "the name under which \"-\" (standard input) is read")
 	cmd.Flags().IntVarP(&in.workers, "jobs", "j", 0, "files read at once (default: one a processor)")
-	cmd.Flags().StringVar(&in.filesFrom, "files-from", "", "also read the files that this `file` lists, a line each; - is standard input")
-	cmd.Flags().BoolVarP(&in.nul, "null", "0", false, "the paths of --files-from end with a NUL, as of `git diff -z --name-only`")
-	cmd.Flags().StringArrayVar(&in.exclude, "exclude", nil, "leave files and folders unread that the `GLOB` matches; without a slash at any depth; repeatable")
+	cmd.Flags().StringVar(&in.filesFrom, "files-from", "", "also read what this `file` lists, a line each; - is standard input")
+	cmd.Flags().BoolVarP(&in.nul, "null", "0", false, "paths in --files-from end with a NUL, as from git ls-files -z")
+	cmd.Flags().StringArrayVar(&in.exclude, "exclude", nil, "leave out what the `GLOB` matches, at any depth if it has no slash")
 	cmd.Flags().BoolVar(&in.forceExclude, "force-exclude", false, "heed --exclude for files that are named, too")
 	cmd.Flags().StringVar(&in.config, "config", "", "read this `file`, not the nearest "+config.Name)
 	cmd.Flags().BoolVar(&in.noConfig, "no-config", false, "read no "+config.Name)

@@ -31,7 +31,8 @@ It asks registries for nothing until somebody chooses to pin, and writes no file
 editor makes the edits.
 
 Exit status: 0 the editor said goodbye, 1 it went away without, 2 wrong usage.`,
-		Args: cobra.NoArgs,
+		Example: `  digestlint lsp  what an editor starts, on a pipe`,
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			server := &lsp.Server{
 				Version: buildVersion(),

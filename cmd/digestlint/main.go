@@ -118,9 +118,11 @@ them in place without touching another byte.`,
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	a.profile.flags(root)
+	root.SetHelpFunc(help)
 	root.PersistentFlags().BoolVarP(&a.verbose, "verbose", "v", false, "also list the files that were not recognised")
-	root.PersistentFlags().StringVar(&a.color, "color", "auto", "colour the output: auto, always or never")
-	root.PersistentFlags().BoolVar(&a.noUpdates, "no-updates", false, "leave out what `advisories update` has fetched")
-	root.AddCommand(a.check(), a.refs(), a.pin(), a.resolve(), a.explain(), a.exposure(), a.rules(), a.advisories(), a.baseline(), a.lsp(), a.version())
+	root.PersistentFlags().StringVar(&a.color, "color", "auto", "`WHEN` to colour the output: auto, always or never")
+	root.PersistentFlags().BoolVar(&a.noUpdates, "no-updates", false, "leave out what advisories update has fetched")
+	complete(root, "color", []string{"auto", "always", "never"})
+	root.AddCommand(a.check(), a.refs(), a.pin(), a.resolve(), a.explain(), a.exposure(), a.rules(), a.advisories(), a.baseline(), a.lsp(), a.completion(), a.version())
 	return root
 }

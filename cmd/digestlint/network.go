@@ -61,8 +61,8 @@ func (n *network) flags(cmd *cobra.Command) {
 	n.cmd = cmd
 	n.timeout = duration(defaultTimeout)
 	cmd.Flags().Var(&n.timeout, "timeout", "the time for all lookups of a run together")
-	cmd.Flags().BoolVar(&n.noCache, "no-cache", false, "ask registries for everything, remember nothing for the next run")
-	cmd.Flags().StringArrayVar(&n.allowed, "allow-registry", nil, "ask no other `HOST` than this, *.DOMAIN, or public for the well-known ones; repeatable")
+	cmd.Flags().BoolVar(&n.noCache, "no-cache", false, "ask for everything, remember nothing for the next run")
+	cmd.Flags().StringArrayVar(&n.allowed, "allow-registry", nil, "ask only this `HOST`, *.DOMAIN or public; repeatable")
 }
 
 // session is how one run asks registries.

@@ -134,7 +134,7 @@ func (t exposedTrace) String() string {
 // run runs digestlint on the evidence that only names, or on all.
 func (o *organisationUnderTest) run(tb testing.TB, only ...string) *exposed {
 	tb.Helper()
-	args := []string{"exposure", "--all", "-o", "json"}
+	args := []string{"exposure", "--all", "--all-names", "-o", "json"}
 	for flag, names := range map[string][]string{
 		"--repo": o.Repositories, "--log": o.Logs, "--pods": o.Pods, "--images": o.Images, "--registry": o.hosts[:],
 	} {

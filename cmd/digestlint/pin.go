@@ -49,9 +49,9 @@ Exit status: 0 all that was asked for is pinned, 1 something stayed unpinned (ea
 with its reason), 2 wrong usage, 3 a lookup or a file failed.`,
 		Example: `  digestlint pin                            pin everything below the working directory
   digestlint pin --diff                     show the changes as a patch, write nothing
-  digestlint pin --update --min-age 3d      move pins to what their tags lead to now, unless that is younger
+  digestlint pin --update --min-age 3d      move pins after their tags, though to nothing younger
   digestlint pin --only image=nginx --only path='deploy/**'
-  digestlint pin --digests digests.yaml     without the network, from what "digestlint resolve" wrote
+  digestlint pin --digests digests.yaml     without the network, from what resolve wrote
   digestlint pin docker-compose.yml deploy  only these`,
 		RunE: func(cmd *cobra.Command, args []string) error { return a.runPin(cmd, &p, args) },
 	}
@@ -60,13 +60,13 @@ with its reason), 2 wrong usage, 3 a lookup or a file failed.`,
 	f := cmd.Flags()
 	f.BoolVar(&p.diff, "diff", false, "print the changes as a patch for git apply, write nothing")
 	f.BoolVar(&p.dryRun, "dry-run", false, "say what would be pinned, write nothing")
-	f.BoolVar(&p.opts.Unsafe, "unsafe", false, "also edit .env lines and variables that something unseen may read")
-	f.BoolVar(&p.opts.NoIgnores, "no-ignores", false, "also pin what ignore comments and the configuration say to leave")
+	f.BoolVar(&p.opts.Unsafe, "unsafe", false, "also edit .env lines and variables that others may read")
+	f.BoolVar(&p.opts.NoIgnores, "no-ignores", false, "also pin what ignore comments and the configuration leave out")
 	f.BoolVar(&p.opts.Update, "update", false, "also move digests to what their tags lead to now")
 	f.Var(&p.only, "only", "look at these images or files only; repeatable")
 	f.IntVar(&p.opts.MaxChanges, "max-changes", 0, "make at most `N` edits, whole files in the order of their paths")
-	f.StringVar(&p.platform, "platform", "", "pin to the manifest of this platform (`OS/ARCH`), not to the index of all")
-	f.Var(&p.minAge, "min-age", "leave out tags that were pushed more recently, or nobody knows when")
+	f.StringVar(&p.platform, "platform", "", "pin to the manifest of this `OS/ARCH`, not to the index of all")
+	f.Var(&p.minAge, "min-age", "leave out tags that are younger, or of an unknown age")
 	f.StringVar(&p.digests, "digests", "", "take digests from this `file`, never from the network")
 	return cmd
 }

@@ -108,6 +108,7 @@ func (a *app) refs() *cobra.Command {
 	}
 	in.flags(cmd)
 	cmd.Flags().StringVarP(&output, "output", "o", "text", "text, json or list")
+	complete(cmd, "output", []string{"text", "json", "list"})
 	return cmd
 }
 

@@ -72,7 +72,7 @@ lookup or a file failed; the rest is written.`,
 	in.flags(cmd)
 	network.flags(cmd)
 	f := cmd.Flags()
-	f.StringVarP(&output, "output", "o", "", "write to this `file`, into what it lists already (default: standard output)")
+	f.StringVarP(&output, "output", "o", "", "add to this `file` (default: standard output)")
 	f.BoolVar(&again, "update", false, "also resolve what the file lists already")
 	return cmd
 }

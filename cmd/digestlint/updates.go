@@ -165,7 +165,7 @@ so a bundle never takes the program back; one that is older than the last is ref
 The first update pins source and key; later ones need no flags. docs/advisories.md
 says how a bundle is made and signed.`,
 		Example: `  digestlint advisories update --source https://advisories.example/bundle.txt --key advisories.pub
-  digestlint advisories update --source oci://registry.example/security/advisories:latest --key advisories.pub
+  digestlint advisories update --source oci://registry.example/advisories:1 --key advisories.pub
   digestlint advisories update`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -187,7 +187,7 @@ says how a bundle is made and signed.`,
 		},
 	}
 	network.flags(cmd)
-	cmd.Flags().StringVar(&source, "source", "", "the bundle's `ADDRESS`: https://… (its signature is at ….sig), or oci://REGISTRY/NAME:TAG")
+	cmd.Flags().StringVar(&source, "source", "", "the bundle's `ADDRESS`: https://… or oci://REGISTRY/NAME:TAG")
 	cmd.Flags().StringVar(&key, "key", "", "the public key, Ed25519 in PEM (`file`)")
 	cmd.Flags().StringVar(&in.config, "config", "", "read from this `file` how to reach registries")
 	return cmd

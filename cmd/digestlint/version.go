@@ -18,9 +18,10 @@ var version string
 
 func (a *app) version() *cobra.Command {
 	return &cobra.Command{
-		Use:   "version",
-		Short: "print the version, what it was built from, and what the advisories are from",
-		Args:  cobra.NoArgs,
+		Use:     "version",
+		Short:   "print the version, what it was built from, and what the advisories are from",
+		Example: "  digestlint version",
+		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			fmt.Fprintf(a.stdout, "digestlint %s\n", buildVersion())
 			if info, ok := debug.ReadBuildInfo(); ok {
