@@ -84,7 +84,13 @@ type gitlab struct {
 	children map[*node][]*node
 	known    map[string]*binding
 	around   *gitlabAround
+	// left is how many nodes of scripts may still be looked at: a few lines of
+	// "!reference" can stand for any number.
+	left *int
 }
+
+// maxScriptNodes bounds those of a file, unless it has more bytes than that.
+const maxScriptNodes = 100_000
 
 // gitlabAround is the other files of a pipeline, read when they are needed.
 type gitlabAround struct {
@@ -102,13 +108,13 @@ func parseGitLab(p *Pass) {
 	if !containsAny(p.Text.Data, gitlabWords) {
 		return
 	}
-	around := &gitlabAround{}
+	around, left := &gitlabAround{}, max(maxScriptNodes, len(p.Text.Data))
 	var inputs located
 	for _, d := range p.documents() {
 		if spec := at(d.root, "spec", "inputs"); spec != nil {
 			inputs = located{doc: d, node: spec}
 		}
-		g := &gitlab{pass: p, doc: d, inputs: inputs, around: around, known: map[string]*binding{}}
+		g := &gitlab{pass: p, doc: d, inputs: inputs, around: around, known: map[string]*binding{}, left: &left}
 		g.findChildren()
 		g.images("", d.root)
 		g.scripts("", d.root)
@@ -569,6 +575,9 @@ func (g *gitlab) scripts(pointer string, n *node) {
 
 // lines are the texts of a script: a string, or lists of strings in lists.
 func (g *gitlab) lines(n *node, depth int) []*source.Text {
+	if *g.left--; *g.left < 0 {
+		return nil
+	}
 	if isScalar(n) {
 		if t, _ := g.doc.content(n); t != nil {
 			return []*source.Text{t}

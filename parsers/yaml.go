@@ -112,6 +112,9 @@ func (d *document) parse() error {
 		return err
 	}
 	if n.Kind == yaml.DocumentNode && len(n.Content) == 1 {
+		if err := checkAliases(n.Content[0], d.text.Data); err != nil {
+			return err
+		}
 		d.root = n.Content[0]
 	}
 	return nil
