@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -95,16 +94,17 @@ func openChanges(ctx context.Context) (*Changes, error) {
 	return c, err
 }
 
-// git is what git prints. Neither pagers, nor drivers of diffs, nor monitors
-// that the configuration names are run.
+// git is what git prints.
 func (c *Changes) git(ctx context.Context, args ...string) ([]byte, error) {
 	return c.gitInput(ctx, nil, args...)
 }
 
 func (c *Changes) gitInput(ctx context.Context, stdin io.Reader, args ...string) ([]byte, error) {
-	cmd := exec.CommandContext(ctx, "git", append([]string{"-c", "core.fsmonitor=false", "-c", "core.untrackedCache=keep"}, args...)...)
-	cmd.Dir, cmd.Stdin = c.top, stdin
-	cmd.Env = append(os.Environ(), "GIT_OPTIONAL_LOCKS=0", "GIT_TERMINAL_PROMPT=0", "LC_ALL=C")
+	cmd := gitCommand(ctx, c.top, args...)
+	cmd.Stdin = stdin
+	if args[0] == "diff" {
+		withoutFilters(ctx, cmd)
+	}
 	out, err := cmd.Output()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path"
 	"path/filepath"
 	"slices"
@@ -87,19 +86,17 @@ func reason(err error) string {
 }
 
 // gitFiles lists the tracked and the untracked, not ignored files below dir,
-// relative to it. Nothing that the repository's configuration names is run.
+// relative to it.
 func gitFiles(ctx context.Context, dir string) ([]string, error) {
-	cmd := exec.CommandContext(ctx, "git", "-c", "core.fsmonitor=false", "-c", "core.untrackedCache=keep",
-		"ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate")
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "GIT_OPTIONAL_LOCKS=0", "GIT_TERMINAL_PROMPT=0", "LC_ALL=C")
+	cmd := gitCommand(ctx, dir, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate")
 	out, err := cmd.Output()
 	if err != nil {
 		return nil, err
 	}
 	var names []string
+	folders := realFolders{dir: dir, known: map[string]bool{".": true}}
 	for _, name := range bytes.Split(out, []byte{0}) {
-		if len(name) > 0 {
+		if len(name) > 0 && folders.hold(string(name)) {
 			names = append(names, string(name))
 		}
 	}
@@ -108,6 +105,30 @@ func gitFiles(ctx context.Context, dir string) ([]string, error) {
 		return nil, errors.New("git lists no files")
 	}
 	return names, nil
+}
+
+// realFolders tells the folders below dir, which no link leads to, from those
+// that only an index claims to be there: git does not look at the folders of
+// what it tracks, nor at "..", when it lists an index that somebody has made up.
+type realFolders struct {
+	dir   string
+	known map[string]bool
+}
+
+// hold reports whether the file name, relative to dir, lies below it.
+func (r realFolders) hold(name string) bool {
+	return filepath.IsLocal(filepath.FromSlash(name)) && r.real(path.Dir(name))
+}
+
+func (r realFolders) real(folder string) bool {
+	known, ok := r.known[folder]
+	if !ok {
+		info, err := os.Lstat(filepath.Join(r.dir, filepath.FromSlash(folder)))
+		gone := errors.Is(err, fs.ErrNotExist) // what is staged may be there even so
+		known = (gone || err == nil && info.IsDir()) && r.real(path.Dir(folder))
+		r.known[folder] = known
+	}
+	return known
 }
 
 // walkFiles lists the regular files below dir, relative to it, where there is

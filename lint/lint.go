@@ -298,6 +298,14 @@ func readFile(e entry, buf []byte) ([]byte, error) {
 		}
 		return nil, errSkip
 	}
+	if info.Size() > maxSize {
+		if found, err := mentions(f); err != nil || !found {
+			return []byte{0}, err // as if it were binary: counted, and not looked at
+		}
+		if _, err := f.Seek(0, io.SeekStart); err != nil {
+			return nil, err
+		}
+	}
 	size := int(min(info.Size(), 1<<30))
 	if cap(buf) < size+1 {
 		buf = make([]byte, 0, size+size/4+512)
