@@ -5,10 +5,13 @@ package digestlint_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"io"
+	"maps"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -66,13 +69,14 @@ var noFiles = []string{"source", "image", "parsers", "rules", "advisories"}
 
 type goPackage struct {
 	ImportPath string
+	Doc        string
 	Imports    []string
 	Deps       []string
 }
 
 func load(t *testing.T, flags ...string) map[string]goPackage {
 	t.Helper()
-	args := append([]string{"list", "-json=ImportPath,Imports,Deps"}, flags...)
+	args := append([]string{"list", "-json=ImportPath,Doc,Imports,Deps"}, flags...)
 	cmd := exec.Command("go", append(args, "./...")...)
 	out, err := cmd.Output()
 	if err != nil {
@@ -133,6 +137,29 @@ func TestImports(t *testing.T) {
 		if _, ok := packages[name]; !ok {
 			t.Errorf("the table names a package %s that does not exist", name)
 		}
+	}
+}
+
+// TestPage holds that docs/architecture.md has a table of the packages, with the
+// first sentence of each one's documentation and what it may import.
+func TestPage(t *testing.T) {
+	data, err := os.ReadFile("docs/architecture.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	packages := load(t)
+	var table strings.Builder
+	table.WriteString("| package | | may import |\n|---|---|---|\n")
+	for _, name := range slices.Sorted(maps.Keys(mayImport)) {
+		if strings.Contains(name, "internal") {
+			continue
+		}
+		_, doc, _ := strings.Cut(packages[name].Doc, " ") // "Package name …", "Command name …"
+		_, doc, _ = strings.Cut(doc, " ")
+		fmt.Fprintf(&table, "| `%s` | %s | %s |\n", name, doc, strings.Join(mayImport[name], ", "))
+	}
+	if !strings.Contains(string(data), table.String()) {
+		t.Errorf("docs/architecture.md does not have this table:\n%s", table.String())
 	}
 }
 
