@@ -230,6 +230,7 @@ func TestParseBaseline(t *testing.T) {
 		if got != test.want {
 			t.Errorf("%s: got\n%swant\n%s", test.name, got, test.want)
 		}
+		samePlain(t, test.data)
 	}
 	for _, test := range []struct {
 		data         string // "…" stands for the first line
@@ -268,10 +269,34 @@ func TestParseBaseline(t *testing.T) {
 		{"…" + "{\"rule\":\"ä\xff\"}", "UTF-8", 2, 11},
 		{strings.Repeat(" ", MaxBaseline+1), "more than", 1, 1},
 	} {
-		_, err := ParseBaseline("x", []byte(strings.Replace(test.data, "…", baselineHead, 1)))
+		data := strings.Replace(test.data, "…", baselineHead, 1)
+		samePlain(t, data)
+		_, err := ParseBaseline("x", []byte(data))
 		var e *BaselineError
 		if !errors.As(err, &e) || !strings.Contains(e.Message, test.message) || e.Line != test.line || e.Column != test.column {
 			t.Errorf("%.80q: %v, want %s at %d:%d", test.data, err, test.message, test.line, test.column)
+		}
+	}
+}
+
+// samePlain holds that lines which are read without a JSON parser are read as by
+// one.
+func samePlain(t *testing.T, data string) {
+	for line := range strings.SplitSeq(data, "\n") {
+		l := baselineLine{text: []byte(line)}
+		fast, ok := l.plain()
+		if !ok {
+			continue
+		}
+		err := l.read()
+		if err != nil {
+			t.Fatalf("%q: %v", line, err)
+		}
+		if header, err := l.header(); header || err != nil {
+			t.Fatalf("%q: %v", line, err)
+		}
+		if slow, err := l.accepted(); err != nil || slow != fast {
+			t.Errorf("%q: %+v, not %+v, %v", line, fast, slow, err)
 		}
 	}
 }
@@ -283,6 +308,7 @@ func FuzzBaseline(f *testing.F) {
 	f.Add("\ufeff"+baselineHead+"\r\n"+`{"count":1,"message":"\ud800\u2028\n","path":"../\"","rule":"syntax-error"}`, "\xff7")
 	f.Add(`{"version":2,"version":[{}],`, "")
 	f.Fuzz(func(t *testing.T, data, ref string) {
+		samePlain(t, data)
 		if b, err := ParseBaseline("x", []byte(data)); err == nil {
 			reread(t, b, ".")
 			opts := Options{Paths: []string{"-"}, StdinName: "Dockerfile", Stdin: strings.NewReader("FROM " + malicious + "\nFROM " + ref), Baseline: b}
