@@ -101,3 +101,69 @@ func TestFind(t *testing.T) {
 		t.Errorf("Find = %q, %v", got, err)
 	}
 }
+
+// TestFindFile: a file that is found comes with the repository, and neither it
+// nor one that is to be made leads out of it.
+func TestFindFile(t *testing.T) {
+	top := t.TempDir()
+	repo := filepath.Join(top, "repo")
+	if err := os.MkdirAll(filepath.Join(repo, ".git"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Join(repo, "a", "b"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"secret", "repo/list"} {
+		if err := os.WriteFile(filepath.Join(top, filepath.FromSlash(name)), []byte("hunter2"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for link, to := range map[string]string{"link": "../secret", "out": ".."} {
+		if err := os.Symlink(to, filepath.Join(repo, link)); err != nil {
+			t.Skip(err)
+		}
+	}
+	for _, test := range []struct{ name, path, err string }{
+		{"list", filepath.Join(repo, "list"), ""},
+		{"link", filepath.Join(repo, "link"), "escapes"},
+		{"secret", "", ""}, // above the repository
+		{"none", "", ""},
+	} {
+		f, err := FindFile(filepath.Join(repo, "a", "b"), test.name)
+		if err != nil || f.Path != test.path {
+			t.Errorf("%s: %+v, %v", test.name, f, err)
+		}
+		if f.Path == "" {
+			continue
+		}
+		_, err = f.Read(20)
+		if (err == nil) != (test.err == "") || err != nil && !strings.HasPrefix(err.Error(), f.Path+": ") {
+			t.Errorf("read %s: %v, want %q", test.name, err, test.err)
+		}
+	}
+	name := filepath.Join(repo, Name)
+	for _, test := range []struct {
+		path   string
+		exists bool
+		err    string
+	}{
+		{"list", true, ""},
+		{"link", true, ""},
+		{"new", false, ""},
+		{"a/new", false, ""},
+		{"../new", false, "outside the repository"},
+		{"out/new", false, "escapes"},
+	} {
+		if err := os.WriteFile(name, []byte("baseline: "+test.path+"\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		c, err := Nearest(repo, formats)
+		if err != nil {
+			t.Fatal(err)
+		}
+		exists, err := c.Baseline.Exists()
+		if exists != test.exists || (err == nil) != (test.err == "") || err != nil && !strings.Contains(err.Error(), test.err) {
+			t.Errorf("%s: %v, %v", test.path, exists, err)
+		}
+	}
+}

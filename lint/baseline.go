@@ -207,7 +207,7 @@ func (r *run) stale(left map[Accepted]int, at *places) []Accepted {
 	if len(left) == 0 {
 		return nil
 	}
-	whole := at.whole(r.opts.Paths)
+	whole := r.opts.SkipFile == nil && at.whole(r.opts.Paths)
 	looked := map[string]bool{}
 	for _, name := range r.looked {
 		looked[at.name(name)] = true

@@ -156,10 +156,19 @@ func TestBaselineStale(t *testing.T) {
 		}
 	}
 
+	opts := Options{Paths: []string{root}, SkipFile: func(name string) bool { return strings.Contains(name, "/x/") }}
+	if got := left(t, base, opts); got != tag {
+		t.Errorf("all but some: got\n%swant\n%s", got, tag)
+	}
+
 	// What is off finds nothing.
 	res, err := Run(t.Context(), Options{Paths: []string{root + "/y"}, Baseline: base, Rules: []*rules.Rule{rules.UnpinnedImage}})
 	if err != nil || len(res.Stale) != 1 || res.Stale[0].Rule != "conflicting-digests" {
 		t.Errorf("off: %+v, %v", res, err)
+	}
+	off := map[*rules.Rule]rules.Severity{rules.ConflictingDigests: rules.Off}
+	if got := left(t, base, Options{Paths: []string{root + "/y"}, Severities: off}); got != conflict {
+		t.Errorf("off: got\n%swant\n%s", got, conflict)
 	}
 
 	if err := os.RemoveAll(filepath.Join(root, "z")); err != nil {

@@ -131,14 +131,18 @@ the root of the repository. Its paths are relative to its folder.`,
 
 // baselineRun is a run that is held against a baseline.
 type baselineRun struct {
-	input input
-	file  baselineFlags
-	force bool
+	input   input
+	network network
+	file    baselineFlags
+	online  bool
+	force   bool
 }
 
 func (b *baselineRun) flags(cmd *cobra.Command) {
 	b.input.flags(cmd)
+	b.network.flags(cmd)
 	b.file.flags(cmd)
+	cmd.Flags().BoolVar(&b.online, "online", false, "also ask the registries, as check --online does")
 }
 
 func (a *app) baselineCreate() *cobra.Command {
@@ -153,7 +157,7 @@ Without a name it is ` + lint.BaselineName + ` in the working directory. With --
 takes the place of one that is there, of which nothing is kept.
 
 Exit status: 0 written, 2 wrong usage or a file that is there, 3 a selected file could
-not be read, so that its findings are not on the list.`,
+not be read or a lookup failed, so that what they have is not on the list.`,
 		Example: `  digestlint baseline create                 all below the working directory
   digestlint baseline create --force deploy  a new one, of this folder alone`,
 		RunE: func(cmd *cobra.Command, args []string) error { return a.runBaselineCreate(cmd, &b, args) },
@@ -302,12 +306,22 @@ func (a *app) judge(cmd *cobra.Command, b *baselineRun, args []string, base *lin
 	if slices.Contains(args, "-") {
 		return nil, errors.New(`a baseline lists the findings in files, and "-" is none`)
 	}
-	opts, _, err := b.input.judging(a, args)
+	opts, settings, err := b.input.judging(a, args)
 	if err != nil {
 		return nil, err
 	}
 	opts.Baseline = base
+	stop := func() {}
+	if b.online {
+		session, err := b.network.ask(settings, &opts)
+		if err != nil {
+			return nil, err
+		}
+		defer session.close(a)
+		stop = a.watch(opts.Progress, session.client.Status)
+	}
 	res, err := lint.Run(cmd.Context(), opts)
+	stop()
 	if err != nil {
 		return nil, err
 	}
