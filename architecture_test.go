@@ -57,6 +57,7 @@ var doors = map[string][]string{
 	"github.com/google/go-containerregistry": {"registry"},
 	"github.com/bmatcuk/doublestar":          {"config", "cmd/digestlint"},
 	"github.com/spf13/cobra":                 {"cmd/digestlint"},
+	"github.com/spf13/pflag":                 {"cmd/digestlint"}, // the flags of cobra
 	"golang.org/x/term":                      {"cmd/digestlint"},
 }
 

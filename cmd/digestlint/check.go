@@ -108,6 +108,9 @@ func (a *app) runCheck(cmd *cobra.Command, c *checkFlags, args []string) error {
 	if err != nil {
 		return err
 	}
+	if err := c.needsOnline(cmd); err != nil {
+		return err
+	}
 	opts, settings, err := c.input.judging(a, args)
 	if err != nil {
 		return err
@@ -154,6 +157,20 @@ func (a *app) runCheck(cmd *cobra.Command, c *checkFlags, args []string) error {
 	a.tellStale(res)
 	if c.fix {
 		return a.fix(cmd, c, args)
+	}
+	return nil
+}
+
+// needsOnline is an error where a flag says how to ask registries, and none is
+// asked. A variable may be meant for other commands.
+func (c *checkFlags) needsOnline(cmd *cobra.Command) error {
+	if c.online || c.fix {
+		return nil
+	}
+	for _, name := range []string{"timeout", "no-cache", "allow-registry"} {
+		if typed(cmd, name) {
+			return fmt.Errorf("--%s needs --online or --fix: without them check asks nobody", name)
+		}
 	}
 	return nil
 }
@@ -265,9 +282,13 @@ func (a *app) write(outputs []output, category string, res *lint.Result) error {
 		r.Errors = append(r.Errors, report.Error{Path: e.Path, Line: e.Line, Column: e.Column, Message: e.Message})
 	}
 	for _, o := range outputs {
+		shown := *r
+		if o.format == report.Text.Name && o.file == "" {
+			shown.Errors = nil // standard error has them, for the same reader
+		}
 		err := a.writeTo(o, func(w io.Writer, color bool) error {
-			r.Color = color
-			return report.Lookup(o.format).Write(w, r)
+			shown.Color = color
+			return report.Lookup(o.format).Write(w, &shown)
 		})
 		if err != nil {
 			return err

@@ -107,11 +107,15 @@ them in place without touching another byte.`,
 		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		// Whatever is judged is judged by all that is known.
-		PersistentPreRunE: func(*cobra.Command, []string) error {
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			if err := setFlags(cmd); err != nil {
+				return err
+			}
 			if err := a.profile.start(); err != nil {
 				return err
 			}
-			return a.useUpdates()
+			a.useUpdates()
+			return nil
 		},
 	}
 	root.SetIn(a.stdin)

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -23,7 +22,7 @@ import (
 	"github.com/digestlint/digestlint/resolve"
 )
 
-// The variables that stand for the flags of [network], and where the cache is.
+// The variables that stand for the flags of network, and where the cache is.
 const (
 	timeoutVariable = "DIGESTLINT_TIMEOUT"
 	noCacheVariable = "DIGESTLINT_NO_CACHE"
@@ -44,8 +43,8 @@ const allPublic = "public"
 // is read; the bundles of whole systems have a quarter of it.
 const maxCertificates = 1 << 20
 
-// network are the flags that say how registries are asked. A flag stands over
-// its variable, and that over the configuration.
+// network are the flags that say how registries are asked. They stand over the
+// configuration.
 type network struct {
 	cmd     *cobra.Command
 	timeout duration
@@ -97,9 +96,8 @@ func (n *network) open(settings *config.Config, public []string) (*session, erro
 	}
 	s.client = registry.New(opts)
 	s.source = s.client
-	off, err := n.uncached(settings)
-	if err != nil || off {
-		return s, err
+	if n.uncached(settings) {
+		return s, nil
 	}
 	dir, err := cacheDir()
 	if err != nil {
@@ -144,13 +142,6 @@ func (n *network) deadline(settings *config.Config) (time.Duration, error) {
 	value := time.Duration(n.timeout)
 	if !n.cmd.Flags().Changed("timeout") {
 		value = cmp.Or(settings.Online.Timeout, value)
-		if text := os.Getenv(timeoutVariable); text != "" {
-			var d duration
-			if err := d.Set(text); err != nil {
-				return 0, fmt.Errorf("%s: %w", timeoutVariable, err)
-			}
-			value = time.Duration(d)
-		}
 	}
 	if value <= 0 {
 		return 0, errors.New("--timeout and " + timeoutVariable + " have to be above zero")
@@ -162,24 +153,20 @@ func (n *network) deadline(settings *config.Config) (time.Duration, error) {
 // a variable says which: then the configuration, which a stranger may have
 // changed, can't lead to others by its mirrors.
 func (n *network) hosts(settings *config.Config, public []string) (hosts []string, bound bool, err error) {
-	written, name := n.allowed, "--allow-registry"
-	if len(written) == 0 {
-		written, name = strings.FieldsFunc(os.Getenv(allowedVariable), func(r rune) bool { return r == ',' || r == ' ' }), allowedVariable
-	}
-	if len(written) == 0 {
+	if len(n.allowed) == 0 {
 		if settings.Online.Allowed != nil {
 			return settings.Online.Allowed, false, nil
 		}
 		return public, false, nil
 	}
-	for _, text := range written {
+	for _, text := range n.allowed {
 		if text == allPublic {
 			hosts = append(hosts, publicRegistries...)
 			continue
 		}
 		host, err := config.ParsePattern(text)
 		if err != nil {
-			return nil, false, fmt.Errorf("%s: %w", name, err)
+			return nil, false, fmt.Errorf("%s: %w", origin(n.cmd.Flags().Lookup("allow-registry")), err)
 		}
 		hosts = append(hosts, host)
 	}
@@ -187,19 +174,11 @@ func (n *network) hosts(settings *config.Config, public []string) (hosts []strin
 }
 
 // uncached reports whether there is to be no cache.
-func (n *network) uncached(settings *config.Config) (bool, error) {
+func (n *network) uncached(settings *config.Config) bool {
 	if n.cmd.Flags().Changed("no-cache") {
-		return n.noCache, nil
+		return n.noCache
 	}
-	text := os.Getenv(noCacheVariable)
-	if text == "" {
-		return settings.Online.NoCache, nil
-	}
-	off, err := strconv.ParseBool(text)
-	if err != nil {
-		return false, fmt.Errorf("%s: %q is neither true nor false", noCacheVariable, text)
-	}
-	return off, nil
+	return settings.Online.NoCache
 }
 
 // registries are the settings of single registries as the client takes them,

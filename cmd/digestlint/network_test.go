@@ -63,11 +63,14 @@ func TestNetworkPrecedence(t *testing.T) {
 			t.Setenv(name, tt.env[name])
 		}
 		n, settings := flagged(t, tt.file, tt.args...)
+		if err := setFlags(n.cmd); err != nil {
+			t.Fatal(err)
+		}
 		if got, err := n.deadline(settings); err != nil || got != tt.timeout {
 			t.Errorf("%q %v %q: timeout %v, %v", tt.file, tt.env, tt.args, got, err)
 		}
-		if got, err := n.uncached(settings); err != nil || got != tt.off {
-			t.Errorf("%q %v %q: no cache %v, %v", tt.file, tt.env, tt.args, got, err)
+		if got := n.uncached(settings); got != tt.off {
+			t.Errorf("%q %v %q: no cache %v", tt.file, tt.env, tt.args, got)
 		}
 		bound := strings.Trim(tt.env[allowedVariable], " ,") != "" || strings.Contains(strings.Join(tt.args, " "), "--allow-registry")
 		if got, b, err := n.hosts(settings, public); err != nil || !reflect.DeepEqual(got, tt.allowed) || b != bound {
@@ -98,7 +101,11 @@ func TestNetworkErrors(t *testing.T) {
 				t.Setenv(tt.name, tt.value)
 			}
 			n, settings := flagged(t, "", tt.args...)
-			if _, err := n.open(settings, nil); err == nil || !strings.Contains(err.Error(), tt.want) {
+			err := setFlags(n.cmd)
+			if err == nil {
+				_, err = n.open(settings, nil)
+			}
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("%v, want %s", err, tt.want)
 			}
 		})

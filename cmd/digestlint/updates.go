@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -96,17 +94,10 @@ func parseFetched(data []byte) (*fetched, error) {
 }
 
 // useUpdates makes the program answer from what was fetched last, too. What
-// can't be verified is told and left out; an error is a variable without sense.
-func (a *app) useUpdates() error {
-	off := a.noUpdates
-	if text := os.Getenv(noUpdatesVariable); text != "" && !off {
-		var err error
-		if off, err = strconv.ParseBool(text); err != nil {
-			return fmt.Errorf("%s: %q is neither true nor false", noUpdatesVariable, text)
-		}
-	}
-	if off {
-		return nil
+// can't be verified is told and left out.
+func (a *app) useUpdates() {
+	if a.noUpdates {
+		return
 	}
 	u, err := loadFetched()
 	if err == nil && u != nil {
@@ -120,7 +111,6 @@ func (a *app) useUpdates() error {
 		a.fetched = u
 		advisories.Use(advisories.Embedded().With(u.bundle.Advisories...))
 	}
-	return nil
 }
 
 // expected is an error unless u is signed with a key of the file, which may be
@@ -183,7 +173,7 @@ says how a bundle is made and signed.`,
 			defer session.close(a)
 			ctx, cancel := context.WithTimeout(cmd.Context(), session.timeout)
 			defer cancel()
-			return a.fetchUpdate(ctx, session.client, cmp.Or(source, os.Getenv(sourceVariable)), cmp.Or(key, os.Getenv(keyVariable)))
+			return a.fetchUpdate(ctx, session.client, source, key)
 		},
 	}
 	network.flags(cmd)
