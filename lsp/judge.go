@@ -134,12 +134,12 @@ func (s *session) configured(folder string, err error) *publishParams {
 		Range: span{at, position{at.Line, at.Character + 1}}, Severity: severities[rules.Error], Source: "digestlint",
 		Message: report.Visible(place.Message),
 	}}}
-	if s.open(mistake.URI) == nil {
-		s.publish(mistake.URI, nil, mistake.Diagnostics)
-	}
 	if !told || known != mistake.URI {
 		s.mistaken[folder] = mistake.URI
 		s.show(messageError, report.Visible(err.Error()))
+	}
+	if s.open(mistake.URI) == nil {
+		s.publish(mistake.URI, nil, mistake.Diagnostics)
 	}
 	return mistake
 }

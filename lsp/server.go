@@ -123,7 +123,7 @@ func (s *session) serve(in io.Reader) error {
 		case r := <-messages:
 			var bad *malformed
 			switch {
-			case r.err == io.EOF:
+			case errors.Is(r.err, io.EOF), errors.Is(r.err, io.ErrUnexpectedEOF):
 				return ErrGone
 			case errors.As(r.err, &bad):
 				s.reply(bad.id, nil, &rpcError{bad.code, bad.reason})

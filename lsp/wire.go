@@ -110,7 +110,7 @@ func (r *reader) header() (size int64, err error) {
 		line, err := r.r.ReadSlice('\n')
 		total += len(line)
 		switch {
-		case err == io.EOF && total == 0:
+		case errors.Is(err, io.EOF) && total == 0:
 			return 0, io.EOF
 		case errors.Is(err, bufio.ErrBufferFull) || total > maxHeader:
 			return 0, fmt.Errorf("the header of a message has more than %d bytes", maxHeader)
@@ -141,7 +141,7 @@ func (r *reader) header() (size int64, err error) {
 // unexpected is err, where the end of the input is one in the middle of a
 // message.
 func unexpected(err error) error {
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
 	}
 	return err

@@ -54,7 +54,7 @@ func TestReadOn(t *testing.T) {
 	if m, err := r.read(); err != nil || m.Method != "x" {
 		t.Errorf("the one behind: %v, %v", m, err)
 	}
-	if _, err := r.read(); err != io.EOF {
+	if _, err := r.read(); !errors.Is(err, io.EOF) {
 		t.Errorf("the end: %v", err)
 	}
 }
