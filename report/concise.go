@@ -27,5 +27,5 @@ func writeConcise(w io.Writer, r *Report) error {
 }
 
 func conciseLine(w io.Writer, f *rules.Finding) {
-	fmt.Fprintf(w, "%s:%d:%d: %s [%s]\n", leadingPath(f.Path), f.Start.Line, f.Start.Column, Visible(f.Message), f.Rule.Name)
+	fmt.Fprintf(w, "%s:%d:%d: %s [%s]\n", LeadingPath(f.Path), f.Start.Line, f.Start.Column, Visible(f.Message), f.Rule.Name)
 }

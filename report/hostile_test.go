@@ -465,7 +465,7 @@ func TestNoCommands(t *testing.T) {
 		same(t, s, Visible(s), want)
 	}
 	for path, want := range map[string]string{"a::b": "a::b", "::b": "./::b", " ::b": "./ ::b", "/::b": "/::b"} {
-		same(t, path, leadingPath(path), want)
+		same(t, path, LeadingPath(path), want)
 	}
 }
 

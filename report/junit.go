@@ -105,7 +105,7 @@ func writeTestCase(x xmlWriter, f *rules.Finding, n int) {
 	if junitFails(f) {
 		kind = "failure"
 	}
-	text := fmt.Sprintf("%s:%d:%d: %s: %s", leadingPath(f.Path), f.Start.Line, f.Start.Column, f.Severity, Visible(f.Message))
+	text := fmt.Sprintf("%s:%d:%d: %s: %s", LeadingPath(f.Path), f.Start.Line, f.Start.Column, f.Severity, Visible(f.Message))
 	for _, hint := range hintLines(f) {
 		text += "\nhint: " + Visible(hint)
 	}

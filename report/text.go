@@ -62,7 +62,7 @@ func (t *textWriter) paint(color, s string) string {
 }
 
 func (t *textWriter) finding(f *rules.Finding, shared *hintTable) {
-	where := fmt.Sprintf("%s:%d:%d:", leadingPath(f.Path), f.Start.Line, f.Start.Column)
+	where := fmt.Sprintf("%s:%d:%d:", LeadingPath(f.Path), f.Start.Line, f.Start.Column)
 	fmt.Fprintf(t, "%s %s %s %s\n", t.paint(bold, where), t.paint(severityColors[f.Severity], f.Severity.String()+":"),
 		Visible(f.Message), t.paint(dim, "["+f.Rule.Name+"]"))
 	number := strconv.Itoa(f.Start.Line)
@@ -119,7 +119,7 @@ func errorLine(e Error) string {
 	for _, n := range []struct {
 		known bool
 		text  string
-	}{{e.Path != "", leadingPath(e.Path)}, {e.Line > 0, strconv.Itoa(e.Line)}, {e.Line > 0 && e.Column > 0, strconv.Itoa(e.Column)}} {
+	}{{e.Path != "", LeadingPath(e.Path)}, {e.Line > 0, strconv.Itoa(e.Line)}, {e.Line > 0 && e.Column > 0, strconv.Itoa(e.Column)}} {
 		if n.known {
 			b.WriteString(n.text + ":")
 		}

@@ -66,9 +66,11 @@ func logging[T string | []byte](s T) bool {
 	return false
 }
 
-// leadingPath is a path at the start of a line. A line that starts with "::" is
-// a command for GitHub Actions, so the path is another one of the same file then.
-func leadingPath(path string) string {
+// LeadingPath is a path as it is shown at the start of a line. A line that starts
+// with "::" is a command for GitHub Actions
+// (https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands),
+// so the path is another one of the same file then.
+func LeadingPath(path string) string {
 	if strings.HasPrefix(strings.TrimSpace(path), "::") {
 		path = "./" + path
 	}

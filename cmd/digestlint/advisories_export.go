@@ -122,7 +122,7 @@ func (a *app) checkAdvisories(name string) error {
 	for _, c := range advisories.Embedded().With(all...).Contradictions() {
 		fmt.Fprintf(a.stderr, "digestlint: %s: %s\n", report.Visible(name), report.Visible(c.String()))
 	}
-	fmt.Fprintf(a.stdout, "%s: ok\n", report.Visible(name))
+	fmt.Fprintf(a.stdout, "%s: ok\n", report.LeadingPath(name))
 	return nil
 }
 

@@ -229,7 +229,7 @@ mistake, 3 a selected file could not be read.`,
 				return err
 			}
 			for _, e := range stale {
-				if _, err := fmt.Fprintf(a.stdout, "%s: %d gone\n", report.Visible(e.String()), e.Count); err != nil {
+				if _, err := fmt.Fprintf(a.stdout, "%s: %d gone\n", report.LeadingPath(e.String()), e.Count); err != nil {
 					return err
 				}
 			}

@@ -145,7 +145,7 @@ func (a *app) pinned(res *lint.PinResult, diff, dryRun bool) error {
 	}
 	hints := map[string]bool{}
 	for _, o := range res.Outcomes {
-		place := fmt.Sprintf("%s:%d:%d: %s", report.Visible(o.Path), o.At.Line, o.At.Column, report.Visible(o.Image))
+		place := fmt.Sprintf("%s:%d:%d: %s", report.LeadingPath(o.Path), o.At.Line, o.At.Column, report.Visible(o.Image))
 		switch {
 		case o.Kind == lint.Pinned:
 			if !diff {

@@ -101,6 +101,9 @@ func (a *app) refs() *cobra.Command {
 			if err := show(a.stdout, list); err != nil {
 				return err
 			}
+			if _, invalid := list.pulled(); output == "list" && len(invalid) > 0 {
+				fmt.Fprintf(a.stderr, "digestlint: left out, for they are no references: %d; `digestlint check` says where they stand\n", len(invalid))
+			}
 			a.problems(c.errors)
 			a.report(res)
 			return nil
@@ -216,7 +219,7 @@ func writeJSON(w io.Writer, l *referenceList) error {
 func writeText(w io.Writer, l *referenceList) error {
 	buf := bufio.NewWriter(w)
 	for _, r := range l.References {
-		fmt.Fprintf(buf, "%s:%d:%d: %s", report.Visible(r.Path), r.Line, r.Column, report.Visible(r.Raw))
+		fmt.Fprintf(buf, "%s:%d:%d: %s", report.LeadingPath(r.Path), r.Line, r.Column, report.Visible(r.Raw))
 		if r.Value != nil && *r.Value != r.Raw {
 			fmt.Fprintf(buf, " = %s", report.Visible(*r.Value))
 		}
@@ -266,18 +269,33 @@ func (a *app) problems(errors []fileError) {
 	}
 }
 
-// writeList prints each image that is pulled once.
+// writeList prints each image that is pulled once. Other tools take the lines for
+// references, so that nothing else is among them.
 func writeList(w io.Writer, l *referenceList) error {
-	var names []string
+	names, _ := l.pulled()
+	buf := bufio.NewWriter(w)
+	for _, n := range names {
+		fmt.Fprintln(buf, n)
+	}
+	return buf.Flush()
+}
+
+// pulled are the references that are pulled, each once, sorted, and the texts in
+// their place that are none.
+func (l *referenceList) pulled() (names, invalid []string) {
 	for _, r := range l.References {
-		if r.pulled() {
-			names = append(names, r.texts()...)
+		if !r.pulled() {
+			continue
+		}
+		for _, text := range r.texts() {
+			if _, err := image.Parse(text); err != nil {
+				invalid = append(invalid, text)
+			} else {
+				names = append(names, text)
+			}
 		}
 	}
 	slices.Sort(names)
-	buf := bufio.NewWriter(w)
-	for _, n := range slices.Compact(names) {
-		fmt.Fprintln(buf, report.Visible(n))
-	}
-	return buf.Flush()
+	slices.Sort(invalid)
+	return slices.Compact(names), slices.Compact(invalid)
 }
