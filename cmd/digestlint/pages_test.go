@@ -102,7 +102,7 @@ func golden(t *testing.T, name, want string) {
 		t.Fatal(err)
 	}
 	if d := cmp.Diff(string(got), want); d != "" {
-		t.Errorf("%s is stale; `go test ./cmd/digestlint -update` writes it (-file +now):\n%s", name, d)
+		t.Errorf("%s is stale; `go test ./cmd/digestlint -run Page -update` writes it (-file +now):\n%s", name, d)
 	}
 }
 

@@ -24,9 +24,9 @@ import (
 	"github.com/digestlint/digestlint/image"
 )
 
-// TestTutorial runs docs/tutorial.md on a copy of the shop, whose registries
+// TestTutorialPage runs docs/tutorial.md on a copy of the shop, whose registries
 // are one on loopback.
-func TestTutorial(t *testing.T) {
+func TestTutorialPage(t *testing.T) {
 	dir := t.TempDir()
 	shop := filepath.Join(dir, "testdata", "shop")
 	if err := os.CopyFS(shop, os.DirFS("../../testdata/shop")); err != nil {
