@@ -810,3 +810,43 @@ func TestEditorCancels(t *testing.T) {
 		t.Errorf("an editor that is gone: %v", err)
 	}
 }
+
+// TestNeovim is a session with a real editor's client.
+func TestNeovim(t *testing.T) {
+	nvim, err := exec.LookPath("nvim")
+	if err != nil {
+		t.Skip("there is no Neovim on this machine")
+	}
+	host, digests, _ := imageRegistry(t)
+	dir := t.TempDir()
+	file := filepath.Join(dir, "Dockerfile")
+	if err := os.WriteFile(file, []byte("FROM "+host+"/app:1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	script, err := filepath.Abs("testdata/neovim.lua")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(nvim, "--headless", "--clean", "-c", "luafile "+script)
+	cmd.Env = []string{"HOME=" + dir, "PATH=" + os.Getenv("PATH"), "DOCKER_CONFIG=" + dir, "LANG=C.UTF-8",
+		"PROGRAM=" + buildCommand(t), "FOLDER=" + dir, "REGISTRY=" + host}
+	var messages bytes.Buffer
+	cmd.Stderr = &messages
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v\n%s%s", err, out, messages.String())
+	}
+	end := 5 + len(host) + len("/app:1")
+	first := fmt.Sprintf("0:5-0:%d unpinned-image\n", end)
+	second := fmt.Sprintf("1:31-1:%d unpinned-image\n", 31+len(host)+len("/tool:1"))
+	want := first + first + second + "**Image** `" + host + "/app:1`\n" +
+		"Pin " + host + "/tool:1 to its digest (asks its registry)\nPin all images in this file (asks their registries)\n" +
+		"Ignore unpinned-image here (give the reason)\nExplain unpinned-image\n" + first
+	if string(out) != want {
+		t.Errorf("got\n%s\nwant\n%s\n%s", out, want, messages.String())
+	}
+	saved, err := os.ReadFile(file)
+	if want := "FROM " + host + "/app:1\nRUN echo é\U0001f642 && docker pull " + host + "/tool:1@" + digests["tool"] + "\n"; err != nil || string(saved) != want {
+		t.Errorf("the file is\n%s\nwant\n%s", saved, want)
+	}
+}
