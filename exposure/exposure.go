@@ -77,6 +77,8 @@ type Place struct {
 	Path string // of the file in a repository, an archive or a folder, joined with "/"
 	Line int    // from one
 
+	Log bool // a line of a log; else, without anything below, a file of a repository
+
 	Branch string // or tag; "HEAD" where none is checked out
 	Commit string // that brought it
 	Gone   string // commit that took it away; empty while it is there

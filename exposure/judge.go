@@ -72,8 +72,8 @@ func namer(e *Event) string {
 	if e.Place.Pod != "" {
 		return "the workload"
 	}
-	if e.Place.Branch == "" && !e.From.IsZero() && e.From.Equal(e.Until) {
-		return "the log" // a moment; a repository names it for a while
+	if e.Place.Log {
+		return "the log"
 	}
 	return "the repository"
 }

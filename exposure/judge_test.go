@@ -257,15 +257,21 @@ func TestCut(t *testing.T) {
 func TestJudgeNamer(t *testing.T) {
 	j := &Judge{Set: inventedSet(t)}
 	moment := at(t, "11:30")
-	for want, e := range map[string]Event{
-		"the repository ": {From: at(t, "09:00"), Place: Place{Branch: "main"}},
-		"the workload ":   {From: moment, Until: moment, Place: Place{Pod: "scan"}},
-		"the log ":        {From: moment, Until: moment, Place: Place{Step: "scan"}},
+	for _, test := range []struct {
+		want string
+		Event
+	}{
+		{"the repository ", Event{From: at(t, "09:00"), Place: Place{Branch: "main"}}},
+		{"the repository ", Event{Place: Place{Path: "Dockerfile"}}},
+		{"the workload ", Event{From: moment, Until: moment, Place: Place{Log: true, Pod: "scan"}}},
+		{"the log ", Event{From: moment, Until: moment, Place: Place{Log: true, Step: "scan"}}},
+		{"the log ", Event{Place: Place{Log: true}}},
 	} {
+		e := test.Event
 		e.Kind, e.Ref = Named, ref(t, "acme/app:moved")
 		traces := j.Judge(e)
-		if len(traces) != 1 || !strings.HasPrefix(traces[0].Why, want) {
-			t.Errorf("got %v, want a trace that says %q", traces, want)
+		if len(traces) != 1 || !strings.HasPrefix(traces[0].Why, test.want) {
+			t.Errorf("got %v, want a trace that says %q", traces, test.want)
 		}
 	}
 }

@@ -365,6 +365,7 @@ func (s *logScan) tell(upto int) {
 // place is where a line stands.
 func (s *logScan) place(l *logLine, line int) Place {
 	p := Place{
+		Log:  true,
 		Path: s.path, Line: line, Job: s.at.job, Step: cmp.Or(s.at.step, s.step),
 		Node: l.node, Namespace: s.at.namespace, Pod: s.at.pod, Container: s.at.container,
 	}

@@ -86,7 +86,7 @@ func shortCommit(hash string) string { return hash[:min(len(hash), 12)] }
 func (t *Trace) When() string {
 	switch {
 	case t.From.IsZero() && t.Until.IsZero():
-		if t.Kind == Named && t.Place.Gone == "" {
+		if t.Kind == Named && t.Place.Gone == "" && !t.Place.Log {
 			return "there now"
 		}
 		return "time not known"
