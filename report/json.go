@@ -112,13 +112,14 @@ func EncodeJSON(w io.Writer, v any) error {
 	if err := e.Encode(v); err != nil {
 		return err
 	}
-	_, err := w.Write(escapeHidden(b.Bytes()))
+	_, err := w.Write(EscapeJSON(b.Bytes()))
 	return err
 }
 
-// escapeHidden is JSON with its hidden characters escaped. They stand in strings
+// EscapeJSON is the JSON data with what [Visible] would escape escaped the way of
+// JSON; data itself where there is nothing to escape. Such characters stand in strings
 // only; the encoder has escaped those below the space.
-func escapeHidden(data []byte) []byte {
+func EscapeJSON(data []byte) []byte {
 	var out []byte
 	done := 0
 	for at := 0; at < len(data); {

@@ -42,7 +42,7 @@ func (s *jsonStream) value(prefix string, v any) {
 		}
 		return
 	}
-	_, _ = s.w.Write(escapeHidden(bytes.TrimSuffix(s.piece.Bytes(), []byte("\n"))))
+	_, _ = s.w.Write(EscapeJSON(bytes.TrimSuffix(s.piece.Bytes(), []byte("\n"))))
 }
 
 // line writes v and a newline.

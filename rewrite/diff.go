@@ -33,15 +33,21 @@ var ansi = palette{header: "\x1b[1m", hunk: "\x1b[36m", removed: "\x1b[31m", add
 // folder in which the diff will be applied; of an absolute name the leading "/"
 // is cut. Lines end at "\n" alone. The error is that of w or of invalid edits.
 func Diff(w io.Writer, name string, old []byte, edits []Edit) error {
-	return diff(w, name, old, edits, palette{})
+	return diff(w, name, old, edits, palette{}, nil)
 }
 
-// ColorDiff is Diff with the ANSI colors of git, for people.
-func ColorDiff(w io.Writer, name string, old []byte, edits []Edit) error {
-	return diff(w, name, old, edits, ansi)
+// ShowDiff is Diff for people at a terminal, with the ANSI colors of git if
+// color is set. Every line is passed through visible, without its line ending:
+// what stands in a file must not give orders to a terminal.
+func ShowDiff(w io.Writer, name string, old []byte, edits []Edit, color bool, visible func(string) string) error {
+	colors := palette{}
+	if color {
+		colors = ansi
+	}
+	return diff(w, name, old, edits, colors, visible)
 }
 
-func diff(w io.Writer, name string, old []byte, edits []Edit, colors palette) error {
+func diff(w io.Writer, name string, old []byte, edits []Edit, colors palette, visible func(string) string) error {
 	edits, err := normalize(len(old), edits)
 	if err != nil {
 		return err
@@ -49,6 +55,7 @@ func diff(w io.Writer, name string, old []byte, edits []Edit, colors palette) er
 	d := differ{
 		Writer:  bufio.NewWriter(w),
 		palette: colors,
+		visible: visible,
 		old:     &source.File{Data: old},
 	}
 	d.lines = countLines(old)
@@ -73,8 +80,9 @@ func diff(w io.Writer, name string, old []byte, edits []Edit, colors palette) er
 type differ struct {
 	*bufio.Writer
 	palette
-	old   *source.File
-	lines int // of old; unlike in source, nothing follows a last newline
+	visible func(string) string // nil for the bytes as they are
+	old     *source.File
+	lines   int // of old; unlike in source, nothing follows a last newline
 }
 
 // change puts new, whole lines, in place of the old lines [first, end), which
@@ -216,6 +224,9 @@ func (d *differ) writeLine(color, sign string, line []byte) {
 	}
 	d.WriteString(color)
 	d.WriteString(sign)
+	if d.visible != nil {
+		body = []byte(d.visible(string(body)))
+	}
 	_, _ = d.Write(body) // the writer keeps its error
 	d.WriteString(reset)
 	d.WriteString(ending)

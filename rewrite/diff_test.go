@@ -102,10 +102,10 @@ func TestDiffHeader(t *testing.T) {
 	}
 }
 
-func TestColorDiff(t *testing.T) {
+func TestShowDiff(t *testing.T) {
 	var b bytes.Buffer
 	old := "a\r\nb\nc"
-	if err := ColorDiff(&b, "f", []byte(old), []Edit{edit(1, 1, "x"), edit(6, 6, "y")}); err != nil {
+	if err := ShowDiff(&b, "f", []byte(old), []Edit{edit(1, 1, "x"), edit(6, 6, "y")}, true, strings.ToLower); err != nil {
 		t.Fatal(err)
 	}
 	want := "\x1b[1mdiff --git a/f b/f\x1b[m\n\x1b[1m--- a/f\x1b[m\n\x1b[1m+++ b/f\x1b[m\n" +
@@ -121,6 +121,18 @@ func TestColorDiff(t *testing.T) {
 	}
 	if got := regexp.MustCompile(`\x1b\[\d*m`).ReplaceAllString(want, ""); got != plain.String() {
 		t.Errorf("without colors\n%q\nplain\n%q", got, &plain)
+	}
+}
+
+func TestShowDiffVisible(t *testing.T) {
+	var b bytes.Buffer
+	shown := func(line string) string { return strings.ReplaceAll(line, "\x1b", "ESC") }
+	if err := ShowDiff(&b, "f", []byte("\x1b[2J\n\x1bx\r\n"), []Edit{edit(6, 6, "y")}, false, shown); err != nil {
+		t.Fatal(err)
+	}
+	want := "diff --git a/f b/f\n--- a/f\n+++ b/f\n@@ -1,2 +1,2 @@\n ESC[2J\n-ESCx\r\n+ESCyx\r\n"
+	if b.String() != want {
+		t.Errorf("got\n%q\nwant\n%q", &b, want)
 	}
 }
 

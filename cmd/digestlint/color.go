@@ -19,6 +19,11 @@ func (a *app) colored() bool {
 	if os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" {
 		return false
 	}
+	return a.terminal()
+}
+
+// terminal reports whether standard output is one.
+func (a *app) terminal() bool {
 	f, ok := a.stdout.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }

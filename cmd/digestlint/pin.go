@@ -134,8 +134,10 @@ func (a *app) pinned(res *lint.PinResult, diff, dryRun bool) error {
 	out := bufio.NewWriter(a.stdout)
 	if diff {
 		write := rewrite.Diff
-		if a.colored() {
-			write = rewrite.ColorDiff
+		if a.colored() || a.terminal() {
+			write = func(w io.Writer, name string, old []byte, edits []rewrite.Edit) error {
+				return rewrite.ShowDiff(w, name, old, edits, a.colored(), visibleLine)
+			}
 		}
 		for _, c := range res.Changes {
 			if err := write(out, c.Path, c.Old, c.Edits); err != nil {
@@ -183,6 +185,15 @@ func (a *app) pinned(res *lint.PinResult, diff, dryRun bool) error {
 		a.status = exitFindings
 	}
 	return nil
+}
+
+// visibleLine is report.Visible of a line of a file, but for its tabs.
+func visibleLine(line string) string {
+	fields := strings.Split(line, "\t")
+	for i, field := range fields {
+		fields[i] = report.Visible(field)
+	}
+	return strings.Join(fields, "\t")
 }
 
 // hintOnce prints the hint of an error, unless it has been printed.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -204,14 +205,15 @@ func (c *collector) list(res *lint.Result) *referenceList {
 }
 
 func writeJSON(w io.Writer, l *referenceList) error {
-	buf := bufio.NewWriter(w)
-	enc := json.NewEncoder(buf)
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", " ")
 	if err := enc.Encode(l); err != nil {
 		return err
 	}
-	return buf.Flush()
+	_, err := w.Write(report.EscapeJSON(buf.Bytes()))
+	return err
 }
 
 // writeText prints a line a reference: place, image, and what is to be known
