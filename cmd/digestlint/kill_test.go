@@ -106,7 +106,7 @@ func TestPinLeavesNoTemps(t *testing.T) {
 // each run says of each file that it is pinned, or that another was faster.
 func TestPinAtOnce(t *testing.T) {
 	dir, list, _, after := pinTree(t, 200)
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), hanging)
 	defer cancel()
 	var all sync.WaitGroup
 	for range 4 {

@@ -31,14 +31,14 @@ func digestlint(ctx context.Context, dir string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// patience is how long a process may take before it counts as one that hangs,
+// hanging is how long a process may take before it counts as one that hangs,
 // on the most loaded of machines.
-const patience = 2 * time.Minute
+const hanging = 2 * time.Minute
 
 // inProcess runs digestlint to its end.
 func inProcess(t *testing.T, dir string, args ...string) finished {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), hanging)
 	defer cancel()
 	return finish(ctx, t, digestlint(ctx, dir, args...))
 }
