@@ -50,7 +50,7 @@ var glob = scalar("a glob over paths", func(s string) (Glob, error) {
 		err = wrong(s, "has to be relative to the folder of this file, and below it")
 	}
 	return g, err
-}, "!!str").with("pattern", `^(?!/|\.\./)(?=.)`)
+}, "!!str").with("minLength", 1).with("not", object{"pattern": `^(/|\.\.(/|$))`})
 
 // Names is a glob over the canonical names of images.
 type Names struct{ glob string }
@@ -101,4 +101,4 @@ func hubName(s string) string {
 // Match reports whether the glob matches a canonical name.
 func (n Names) Match(name string) bool { return doublestar.MatchUnvalidated(n.glob, name) }
 
-var names = scalar("a glob over names", ParseNames, "!!str").with("pattern", `^[^A-Z]*[/*][^A-Z@]*$`)
+var names = scalar("a glob over names", ParseNames, "!!str").with("pattern", `^[^A-Z@]*[/*][^A-Z@]*$`)

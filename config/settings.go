@@ -176,7 +176,7 @@ var (
 		return d, err
 	}, "!!str").with("pattern", durationPattern)
 	platform = scalar("os/arch[/variant]", ParsePlatform, "!!str").with("pattern", `^[a-z0-9._-]+(/[a-z0-9._-]+){1,2}$`)
-	mirror   = scalar("host[:port][/path]", parseMirror, "!!str").with("pattern", `^(?!.*://)[^@?]+$`)
+	mirror   = scalar("host[:port][/path]", parseMirror, "!!str").with("pattern", `^[^@?]+$`).with("not", object{"pattern": "://"})
 	pattern  = scalar("a host or *.domain", ParsePattern, "!!str").with("pattern", `^(\*\.)?[^*/@]+$`)
 )
 

@@ -369,7 +369,7 @@ func (r *run) look(f *source.File, named bool) {
 				hidings, findings = ignores(&pass, format)
 			}
 		} else {
-			unknown = isData(f.Path)
+			unknown = isData(f.Path) && !isOwn(f.Path, f.Data)
 		}
 	}
 	if !binary {

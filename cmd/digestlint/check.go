@@ -72,6 +72,11 @@ file could not be read or a lookup failed.`,
   git show HEAD:Dockerfile | digestlint check - --stdin-filename Dockerfile`,
 		RunE: func(cmd *cobra.Command, args []string) error { return a.runCheck(cmd, &c, args) },
 	}
+	c.flags(cmd)
+	return cmd
+}
+
+func (c *checkFlags) flags(cmd *cobra.Command) {
 	c.input.flags(cmd)
 	c.network.flags(cmd)
 	f := cmd.Flags()
@@ -93,7 +98,6 @@ file could not be read or a lookup failed.`,
 		cmd.MarkFlagsMutuallyExclusive("fix", flag) // which pins old lines, too
 	}
 	f.BoolVar(&c.exitZero, "exit-zero", false, "exit 0 whatever is found; errors still count")
-	return cmd
 }
 
 func (a *app) runCheck(cmd *cobra.Command, c *checkFlags, args []string) error {

@@ -127,6 +127,6 @@ them in place without touching another byte.`,
 	root.PersistentFlags().StringVar(&a.color, "color", "auto", "`WHEN` to colour the output: auto, always or never")
 	root.PersistentFlags().BoolVar(&a.noUpdates, "no-updates", false, "leave out what advisories update has fetched")
 	complete(root, "color", []string{"auto", "always", "never"})
-	root.AddCommand(a.check(), a.refs(), a.pin(), a.resolve(), a.explain(), a.exposure(), a.rules(), a.advisories(), a.baseline(), a.lsp(), a.completion(), a.version())
+	root.AddCommand(a.check(), a.refs(), a.pin(), a.resolve(), a.explain(), a.exposure(), a.rules(), a.advisories(), a.baseline(), a.config(), a.lsp(), a.completion(), a.version())
 	return root
 }

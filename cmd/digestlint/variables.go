@@ -52,7 +52,7 @@ func variable(cmd *cobra.Command, f *pflag.Flag) string {
 
 // shared reports whether the flag means the same in every command that has it.
 func shared(cmd *cobra.Command, flag string) bool {
-	if cmd.Name() == "check" && cmd.Parent() == cmd.Root() || cmd.InheritedFlags().Lookup(flag) != nil {
+	if _, path, _ := strings.Cut(cmd.CommandPath(), " "); path == "check" || path == "config show" || cmd.InheritedFlags().Lookup(flag) != nil {
 		return true
 	}
 	var common cobra.Command
