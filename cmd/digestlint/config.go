@@ -41,7 +41,8 @@ func (a *app) configInit() *cobra.Command {
 		Short: "write " + config.Name + " with all settings in comments",
 		Long: `init writes ` + config.Name + ` into the working directory. The file sets nothing yet: it
 shows every setting in a comment. One that is there is left alone.`,
-		Args: cobra.NoArgs,
+		Example: `  digestlint config init`,
+		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			f, err := os.OpenFile(config.Name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 			if errors.Is(err, fs.ErrExist) {
@@ -62,9 +63,10 @@ shows every setting in a comment. One that is there is left alone.`,
 
 func (a *app) configSchema() *cobra.Command {
 	return &cobra.Command{
-		Use:   "schema",
-		Short: "print the JSON Schema of " + config.Name + ", for editors",
-		Args:  cobra.NoArgs,
+		Use:     "schema",
+		Short:   "print the JSON Schema of " + config.Name + ", for editors",
+		Example: `  digestlint config schema > digestlint.schema.json`,
+		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			schema, err := config.Schema(configFormats())
 			if err == nil {
@@ -83,6 +85,8 @@ func (a *app) configCheck() *cobra.Command {
 notes what keeps findings about malicious images from being errors.
 
 Exit status: 0 the file can be used, 2 it can't.`,
+		Example: `  digestlint config check
+  digestlint config check settings.yaml`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			var in input
@@ -178,6 +182,8 @@ func (a *app) configShow() *cobra.Command {
 		Long: `show prints the severity of every rule, every setting and every flag as check would
 have it with the same flags here: its value, and whether it is from the configuration
 (with the line), from a variable, from a flag, or the default.`,
+		Example: `  digestlint config show
+  digestlint config show --fail-on error`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			settings, err := c.input.settings()
