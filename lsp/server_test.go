@@ -24,6 +24,7 @@ type client struct {
 	messages chan *message
 	ended    chan error
 	judged   *atomic.Int64 // how often the options of check were asked for
+	gate     atomic.Pointer[chan struct{}]
 }
 
 // start starts a server without folders, after the handshake.
@@ -34,6 +35,9 @@ func start(t *testing.T, delay time.Duration) *client {
 	c := &client{t: t, in: toServer, messages: make(chan *message, 1000), ended: make(chan error, 1), judged: &atomic.Int64{}}
 	s := &Server{Delay: delay, Check: func(string) (lint.Options, error) {
 		c.judged.Add(1)
+		if gate := c.gate.Load(); gate != nil {
+			<-*gate
+		}
 		return lint.Options{Rules: rules.All()}, nil
 	}}
 	go func() {
@@ -161,6 +165,52 @@ func TestBeforeRest(t *testing.T) {
 		synctest.Wait()
 		if got := c.published(); !slices.Equal(got, []string{"2: unpinned-image"}) || c.judged.Load() != 2 {
 			t.Errorf("published %q after judging %d times", got, c.judged.Load())
+		}
+		c.end(ErrGone)
+	})
+}
+
+// TestOutdated holds that what was found in a text that has changed meanwhile is
+// neither shown nor remembered.
+func TestOutdated(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := start(t, time.Second)
+		gate := make(chan struct{})
+		c.gate.Store(&gate)
+		c.open("FROM a:1\n")
+		synctest.Wait() // it is being judged
+		c.change(2, "# nothing\n")
+		synctest.Wait()
+		c.gate.Store(nil)
+		close(gate)
+		synctest.Wait()
+		if got := c.published(); len(got) > 0 {
+			t.Errorf("published %q about an old text", got)
+		}
+		// A question goes on when the text changes, but its answer is an old one.
+		ask := func(id int) {
+			c.send(fmt.Sprintf(`{"id":%d,"method":"textDocument/hover","params":{"textDocument":{"uri":"file:///none/Dockerfile"},"position":{"line":0,"character":6}}}`, id))
+			synctest.Wait()
+		}
+		second := make(chan struct{})
+		c.gate.Store(&second)
+		c.change(3, "FROM old:1\n")
+		ask(1)
+		c.change(4, "FROM new:1\n")
+		synctest.Wait()
+		c.gate.Store(nil)
+		close(second)
+		if m := <-c.messages; !strings.Contains(string(m.Result), "old:1") {
+			t.Errorf("hover: %s", m.Result)
+		}
+		ask(2)
+		if m := <-c.messages; !strings.Contains(string(m.Result), "new:1") {
+			t.Errorf("hover: %s", m.Result)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if got := c.published(); !slices.Equal(got, []string{"4: unpinned-image"}) {
+			t.Errorf("published %q", got)
 		}
 		c.end(ErrGone)
 	})
