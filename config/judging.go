@@ -47,7 +47,7 @@ func readRules(p *parser, value *yaml.Node, c *Config) error {
 			return p.errorf(key, "%v", err)
 		}
 		at := value
-		s := rules.Off
+		var s rules.Severity
 		if value.Kind == yaml.MappingNode {
 			var o options
 			if err = read(p, value, key.Value, optionSettings, &o); err == nil && !has(value, "severity") {
