@@ -134,7 +134,8 @@ func (a *app) runCheck(cmd *cobra.Command, c *checkFlags, args []string) error {
 		return err
 	}
 	opts.HashLines = hashesLines(outputs)
-	stop := func() {}
+	opts.Progress = &lint.Progress{}
+	status := noHosts
 	if c.online {
 		network := c.network
 		session, err := network.ask(settings, &opts)
@@ -142,8 +143,9 @@ func (a *app) runCheck(cmd *cobra.Command, c *checkFlags, args []string) error {
 			return err
 		}
 		defer session.close(a)
-		stop = a.watch(opts.Progress, session.client.Status)
+		status = session.client.Status
 	}
+	stop := a.watch(opts.Progress, status)
 	res, err := lint.Run(cmd.Context(), opts)
 	stop()
 	if err != nil {

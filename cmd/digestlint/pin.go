@@ -15,7 +15,6 @@ import (
 
 	"github.com/digestlint/digestlint/config"
 	"github.com/digestlint/digestlint/lint"
-	"github.com/digestlint/digestlint/registry"
 	"github.com/digestlint/digestlint/report"
 	"github.com/digestlint/digestlint/resolve"
 	"github.com/digestlint/digestlint/rewrite"
@@ -82,7 +81,7 @@ func (a *app) runPin(cmd *cobra.Command, p *pinFlags, args []string) error {
 		return errors.New(`pin writes files; "-" has no place to write to`)
 	}
 	opts.DryRun, opts.Only, opts.Progress = p.diff || p.dryRun, p.only.match(), &lint.Progress{}
-	status := func() []registry.HostStatus { return nil }
+	status := noHosts
 	if p.digests != "" {
 		if opts.Resolve, err = fromFile(p.digests); err != nil {
 			return err

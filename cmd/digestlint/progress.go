@@ -53,6 +53,9 @@ func (a *app) watch(count *lint.Progress, status func() []registry.HostStatus) (
 	return p.start()
 }
 
+// noHosts is the status of a run that asks nobody.
+func noHosts() []registry.HostStatus { return nil }
+
 func (p *progress) start() (stop func()) {
 	p.done = make(chan struct{})
 	p.ended.Go(p.loop)
@@ -95,6 +98,9 @@ func cut(s string, width int) string {
 // line is what there is to say now.
 func (p *progress) line() string {
 	files, all, resolved := p.count.Files.Load(), p.count.References.Load(), p.count.Resolved.Load()
+	if files == 0 {
+		return "looking for files"
+	}
 	if all == 0 {
 		return fmt.Sprintf("%d files read", files)
 	}
