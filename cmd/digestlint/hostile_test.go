@@ -180,7 +180,7 @@ func bombs() map[string]string {
 		fmt.Fprintf(&references, "V%d: $V%d$V%d$V%d\n", i+1, i, i, i)
 	}
 	var spaces strings.Builder
-	for i := range 10_000 {
+	for i := range 5000 { // with 10,000 it would be too large to be parsed
 		spaces.WriteString(strings.Repeat(" ", i) + "a:\n")
 	}
 	return map[string]string{
@@ -204,8 +204,8 @@ func TestHostileYAML(t *testing.T) {
 	for _, f := range parsers.Formats() {
 		settings += fmt.Sprintf("  '%s/**': %s\n", f.Name, f.Name)
 		for name, text := range bombs() {
-			if name == "blocks" && testing.Short() {
-				continue // 50 MB for each
+			if name == "blocks" && f != parsers.Lookup("compose") {
+				continue // it is large, and the same to all
 			}
 			write(t, dir, map[string]string{f.Name + "/" + name + ".yaml": text})
 		}
