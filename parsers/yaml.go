@@ -107,6 +107,9 @@ func startsWithTemplate(root *node) bool {
 }
 
 func (d *document) parse() error {
+	if d.root = parseBlockYAML(d.text.Data); d.root != nil {
+		return nil
+	}
 	var n node
 	if err := yaml.Unmarshal(d.text.Data, &n); err != nil {
 		return err
