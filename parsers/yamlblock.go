@@ -26,6 +26,10 @@ type blockYAML struct {
 	at   int // the next byte to read
 	done bool
 
+	// counted is a byte of the line, and runes the characters before it: a
+	// long line is counted once.
+	counted, runes int
+
 	slab  []node  // nodes to hand out
 	open  []*node // the children of the collections being read
 	depth int
@@ -149,7 +153,12 @@ func (b *blockYAML) make(kind yaml.Kind, tag string, at int) *node {
 	b.slab = b.slab[1:]
 	n.Kind, n.Tag, n.Line, n.Column = kind, tag, b.line, at-b.bol+1
 	if b.wide {
-		n.Column = utf8.RuneCount(b.data[b.bol:at]) + 1
+		if b.counted < b.bol || b.counted > at {
+			b.counted, b.runes = b.bol, 0
+		}
+		b.runes += utf8.RuneCount(b.data[b.counted:at])
+		b.counted = at
+		n.Column = b.runes + 1
 	}
 	return n
 }
