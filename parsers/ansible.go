@@ -290,7 +290,7 @@ func (a ansible) module(module string, args, task *node, pointer string) {
 
 // inline reads the arguments of a module written as "key=value …".
 func (a ansible) inline(module string, args *node, pointer string) {
-	key := ""
+	var key string
 	role := image.Pull
 	switch module {
 	case "docker_container", "podman_container", "docker_swarm_service", "docker":

@@ -52,9 +52,6 @@ func isYAML(name string) bool {
 	return false
 }
 
-// isYAMLOrJSON is isYAML, or JSON.
-func isYAMLOrJSON(name string) bool { return isYAML(name) || dataExt(name) == ".json" }
-
 // dataExt is the extension of a path under those that templates and samples
 // add: ".yaml" for "pod.yaml.tmpl".
 func dataExt(name string) string { return path.Ext(dataName(name)) }
