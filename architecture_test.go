@@ -172,6 +172,7 @@ const kyaml = "sigs.k8s.io/kustomize/kyaml/yaml"
 var kyamlNames = []string{
 	"Node", "Kind", "Style", "Unmarshal", "NewDecoder", "DocumentNode", "MappingNode", "SequenceNode", "ScalarNode", "AliasNode",
 	"LiteralStyle", "FoldedStyle", "DoubleQuotedStyle", "SingleQuotedStyle", "TaggedStyle", "FlowStyle",
+	"NodeTagString", "NodeTagNull", "NodeTagMap", "NodeTagSeq", "MergeTag",
 }
 
 func TestOffline(t *testing.T) {
