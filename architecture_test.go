@@ -171,6 +171,7 @@ const kyaml = "sigs.k8s.io/kustomize/kyaml/yaml"
 
 var kyamlNames = []string{
 	"Node", "Kind", "Style", "Unmarshal", "NewDecoder", "DocumentNode", "MappingNode", "SequenceNode", "ScalarNode", "AliasNode",
+	"NodeTagString", "NodeTagNull", "NodeTagMap", "NodeTagSeq", "MergeTag",
 	"LiteralStyle", "FoldedStyle", "DoubleQuotedStyle", "SingleQuotedStyle", "TaggedStyle", "FlowStyle",
 	"NodeTagString", "NodeTagNull", "NodeTagMap", "NodeTagSeq", "MergeTag",
 }

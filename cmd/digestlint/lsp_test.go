@@ -69,6 +69,9 @@ type editor struct {
 	texts    map[string]string // by URI, for the edits of the server
 	versions map[string]int
 	shown    []string // messages for the user
+	// published is what came for other documents while one was waited for,
+	// the last of each.
+	published map[string]map[string]any
 }
 
 func startEditor(t *testing.T, program string, args ...string) *editor {
@@ -90,7 +93,7 @@ func startEditor(t *testing.T, program string, args ...string) *editor {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill() })
-	e := &editor{t: t, cmd: cmd, in: in, messages: make(chan map[string]any, 1000), texts: map[string]string{}, versions: map[string]int{}}
+	e := &editor{published: map[string]map[string]any{}, t: t, cmd: cmd, in: in, messages: make(chan map[string]any, 1000), texts: map[string]string{}, versions: map[string]int{}}
 	go func() {
 		defer close(e.messages)
 		for r := bufio.NewReader(out); ; {
@@ -302,12 +305,20 @@ func (e *editor) diagnostics(u string, want ...string) {
 	e.t.Helper()
 	deadline := time.After(patience)
 	for got := []string{"nothing"}; ; {
-		m := e.nextOr(deadline)
-		if m == nil {
-			e.t.Fatalf("%s: shown is\n%s\nwant\n%s", u, strings.Join(got, "\n"), strings.Join(want, "\n"))
+		params := e.published[u]
+		delete(e.published, u)
+		if params == nil {
+			m := e.nextOr(deadline)
+			if m == nil {
+				e.t.Fatalf("%s: shown is\n%s\nwant\n%s", u, strings.Join(got, "\n"), strings.Join(want, "\n"))
+			}
+			var ok bool
+			if params, ok = m["params"].(map[string]any); m["method"] != "textDocument/publishDiagnostics" || !ok {
+				continue
+			}
 		}
-		params, ok := m["params"].(map[string]any)
-		if m["method"] != "textDocument/publishDiagnostics" || !ok || params["uri"] != u {
+		if about := params["uri"].(string); about != u {
+			e.published[about] = params
 			continue
 		}
 		if v, ok := params["version"]; ok && v != float64(e.versions[u]) {

@@ -23,11 +23,11 @@ type finished struct {
 }
 
 // digestlint is the program in a process of its own, with nothing of the
-// machine's configuration and caches.
+// machine's configuration and caches, and leaving none.
 func digestlint(ctx context.Context, dir string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, "digestlint", args...) // of testscript.Main
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "HOME=/nonexistent", "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL="+os.DevNull, "NO_COLOR=1", summaryVariable+"=")
+	cmd.Env = append(os.Environ(), "HOME=/nonexistent", "DIGESTLINT_NO_CACHE=true", "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL="+os.DevNull, "NO_COLOR=1", summaryVariable+"=")
 	return cmd
 }
 
