@@ -18,7 +18,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/bmatcuk/doublestar/v4"
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 
 	"github.com/digestlint/digestlint/rules"
@@ -89,13 +88,14 @@ type Pin struct {
 	Platforms []string
 }
 
-// Format is a glob and the format of the files that it matches. "*" matches
-// within a folder, "**" any number of folders
-// (https://pkg.go.dev/github.com/bmatcuk/doublestar/v4#Match).
+// Format is a [Glob], relative to the folder of the file, and the format of the
+// files that it matches.
 type Format struct {
-	Glob string // relative to the folder of the file
+	Glob string // as written
 	Name string // of the format; "none" for files that are none of them
 	At   Place
+
+	glob Glob
 }
 
 // Place is where something stands in the file, from one; the column counts
@@ -236,11 +236,9 @@ func parse(p *parser) (*Config, error) {
 
 func (p *parser) format(key, value *yaml.Node) (Format, error) {
 	f := Format{Glob: key.Value, Name: value.Value, At: place(key)}
-	if f.Glob == "" || !doublestar.ValidatePattern(f.Glob) {
-		return f, p.errorf(key, "%q is no glob", f.Glob)
-	}
-	if strings.HasPrefix(f.Glob, "/") || strings.HasPrefix(f.Glob, "../") {
-		return f, p.errorf(key, "%q has to be relative to the folder of this file, and below it", f.Glob)
+	var err error
+	if f.glob, err = parseHere(key.Value); err != nil {
+		return f, p.errorf(key, "%v", err)
 	}
 	if value.Kind == yaml.ScalarNode && f.Name == None {
 		return f, nil
@@ -265,7 +263,7 @@ func (c *Config) Format(path string) string {
 	}
 	name := ""
 	for _, f := range c.Formats {
-		if ok, err := doublestar.Match(f.Glob, rel); ok && err == nil {
+		if f.glob.Match(rel) {
 			name = f.Name
 		}
 	}

@@ -13,7 +13,7 @@ var formats = []string{"compose", "kubernetes"}
 func TestFormat(t *testing.T) {
 	dir := t.TempDir()
 	name := filepath.Join(dir, Name)
-	text := "# settings\nformats:\n  \"deploy/**/*.conf\": kubernetes\n  deploy/old/*: none\n  '*.stack': compose\n"
+	text := "# settings\nformats:\n  \"deploy/**/*.conf\": kubernetes\n  deploy/old/*: none\n  '*.stack': compose\n  samples/: none\n  ./top.txt: compose\n"
 	if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -24,7 +24,9 @@ func TestFormat(t *testing.T) {
 	t.Chdir(dir)
 	for path, want := range map[string]string{
 		"deploy/a.conf": "kubernetes", "deploy/x/y/a.conf": "kubernetes", "deploy/old/a.conf": "none",
-		"a.stack": "compose", "x/a.stack": "", "a.yaml": "", filepath.ToSlash(dir) + "/deploy/a.conf": "kubernetes", "../a.stack": "",
+		"deploy/old/x/a.conf": "none",
+		"a.stack":             "compose", "x/a.stack": "compose", "x/samples/y/a.stack": "none", "samples.txt": "", "top.txt": "compose", "x/top.txt": "", "a.yaml": "", filepath.ToSlash(dir) + "/deploy/a.conf": "kubernetes", "../a.stack": "compose", // as with exclude
+		"../deploy/a.conf": "",
 	} {
 		if got := c.Format(path); got != want {
 			t.Errorf("Format(%q) = %q, want %q", path, got, want)

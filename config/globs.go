@@ -44,13 +44,21 @@ func (g Glob) Match(name string) bool {
 
 // glob is the kind of a [Glob] that is relative to the folder of the
 // configuration.
-var glob = scalar("a glob over paths", func(s string) (Glob, error) {
+var glob = scalar("a glob over paths", parseHere, "!!str").with("minLength", 1).with("not", object{"pattern": outsidePattern})
+
+// outsidePattern is what the text of a glob that leads out of the folder of the
+// configuration matches.
+const outsidePattern = `^(/|\.\.(/|$))`
+
+// parseHere is [ParseGlob] for one that is relative to the folder of the
+// configuration.
+func parseHere(s string) (Glob, error) {
 	g, err := ParseGlob(s)
 	if err == nil && (strings.HasPrefix(s, "/") || strings.HasPrefix(s, "../") || s == "..") {
 		err = wrong(s, "has to be relative to the folder of this file, and below it")
 	}
 	return g, err
-}, "!!str").with("minLength", 1).with("not", object{"pattern": `^(/|\.\.(/|$))`})
+}
 
 // Names is a glob over the canonical names of images.
 type Names struct{ glob string }

@@ -3,7 +3,10 @@ package config
 import (
 	"encoding/json"
 	"errors"
+	"os"
+	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -138,4 +141,44 @@ func TestSchema(t *testing.T) {
 	if refused < len(settingErrors)*2/3 {
 		t.Errorf("%d of %d mistakes are refused", refused, len(settingErrors))
 	}
+}
+
+// TestDocumented: the schema accepts the configurations that the documentation
+// shows.
+func TestDocumented(t *testing.T) {
+	schema := validator(t)
+	pages, err := filepath.Glob("../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := 0
+	for _, page := range append(pages, "../README.md") {
+		data, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, block := range strings.Split(string(data), "```yaml\n")[1:] {
+			text, _, _ := strings.Cut(block, "```")
+			if !isConfiguration(text) {
+				continue
+			}
+			shown++
+			if err := validate(schema, text); err != nil {
+				t.Errorf("%s: %v in\n%s", page, err, text)
+			}
+			if err := validate(schema, text+"\nno-such-setting: 1\n"); err == nil {
+				t.Errorf("%s: an unknown setting is accepted in:\n%s", page, text)
+			}
+		}
+	}
+	if shown < 2 {
+		t.Errorf("the pages show %d configurations", shown)
+	}
+}
+
+// isConfiguration reports whether an example says that it is one, or starts with
+// a setting.
+func isConfiguration(text string) bool {
+	first, _, _ := strings.Cut(strings.TrimPrefix(text, "# "+Name+"\n"), ":")
+	return slices.ContainsFunc(settings, func(s setting[Config]) bool { return s.Key == first })
 }

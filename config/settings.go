@@ -61,7 +61,7 @@ var settings = []setting[Config]{
 	{
 		Setting: Setting{Key: "formats"},
 		below: []Setting{{Key: "formats.GLOB", Type: "a format, or none",
-			Doc: "The format of the files that the glob matches; the last match wins. What is none is still searched for malicious digests."}},
+			Doc: "The format of the files that the glob matches, and of all below a folder that it matches; without a `/` at any depth. The last match wins. What is none is still searched for malicious digests."}},
 		read: func(p *parser, value *yaml.Node, c *Config) error {
 			return p.mapping(value, "formats", func(key, value *yaml.Node) error {
 				f, err := p.format(key, value)
@@ -70,7 +70,8 @@ var settings = []setting[Config]{
 			})
 		},
 		schema: func(formats []string) object {
-			return object{"type": "object", "additionalProperties": object{"enum": append(slices.Clone(formats), None)}}
+			return object{"type": "object", "propertyNames": object{"minLength": 1, "not": object{"pattern": outsidePattern}},
+				"additionalProperties": object{"enum": append(slices.Clone(formats), None)}}
 		},
 	},
 	{

@@ -15,7 +15,7 @@ func (o *Options) severity(r *rules.Rule) rules.Severity {
 	if s, ok := o.Severities[r]; ok {
 		return s
 	}
-	return r.Severity
+	return r.Default()
 }
 
 // severities gives findings the severities that are set for their rules. What a

@@ -9,9 +9,12 @@ import (
 // fix, how to ignore, since when.
 func Page(r *Rule) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# %s\n\n%s.\n\nDefault severity: %s. Since version %s.\n", r.Name, r.Summary, r.Severity, r.Since)
+	fmt.Fprintf(&b, "# %s\n\n%s.\n\nDefault severity: %s. Since version %s.\n", r.Name, r.Summary, r.Default(), r.Since)
 	if r.OnlineOnly() {
 		b.WriteString("Only with `--online`: the registry is asked.\n")
+	}
+	if r.Optional {
+		fmt.Fprintf(&b, "\nOff until `rules: {%s: %s}` stands in `.digestlint.yaml`.\n", r.Name, r.Severity)
 	}
 	if r.Setting != "" {
 		fmt.Fprintf(&b, "\nOff until `%s` is set in `.digestlint.yaml`.\n", r.Setting)

@@ -59,6 +59,9 @@ type Rule struct {
 	// Setting is the key of .digestlint.yaml without which the rule says
 	// nothing, empty where it needs none.
 	Setting string
+	// Optional is set where the rule says nothing unless the configuration
+	// gives it a severity; Severity is then what its page recommends.
+	Optional bool
 	// Security is the severity for code-scanning services, from 0.1 to 10,
 	// empty where the rule is not about security;
 	// Precision is "very-high", "high", "medium" or "low"
@@ -81,6 +84,14 @@ type Rule struct {
 	// Online reports on one value of a use by what its registry says, where
 	// registries are asked.
 	Online func(a *Answer)
+}
+
+// Default is the severity of the rule where no configuration sets one.
+func (r *Rule) Default() Severity {
+	if r.Optional {
+		return Off
+	}
+	return r.Severity
 }
 
 var registered []*Rule

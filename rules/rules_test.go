@@ -51,9 +51,9 @@ func judgeWith(t *testing.T, set func(*rules.Pass), files ...[3]string) []rules.
 	for _, file := range files {
 		pass := parse(t, tree, file)
 		set(pass)
-		rules.Run(pass, rules.All(), report)
+		rules.Run(pass, byDefault(), report)
 	}
-	rules.Finish(tree, rules.All(), report)
+	rules.Finish(tree, byDefault(), report)
 	slices.SortStableFunc(found, func(a, b rules.Finding) int {
 		if a.Path != b.Path {
 			return strings.Compare(a.Path, b.Path)
@@ -63,6 +63,19 @@ func judgeWith(t *testing.T, set func(*rules.Pass), files ...[3]string) []rules.
 		}
 		return strings.Compare(a.Rule.Name, b.Rule.Name)
 	})
+	return found
+}
+
+// byDefault are the rules that no configuration has to switch on.
+func byDefault() []*rules.Rule {
+	return slices.DeleteFunc(rules.All(), func(r *rules.Rule) bool { return r.Optional })
+}
+
+// judgeOne runs one rule over a file.
+func judgeOne(t *testing.T, r *rules.Rule, file [3]string) []rules.Finding {
+	t.Helper()
+	var found []rules.Finding
+	rules.Run(parse(t, &rules.Tree{}, file), []*rules.Rule{r}, func(f rules.Finding) { found = append(found, f) })
 	return found
 }
 
@@ -122,6 +135,9 @@ func TestExamples(t *testing.T) {
 			if r.AboutIgnores {
 				found = driven(t, r.Bad)
 			}
+			if r.Optional {
+				found = append(found, judgeOne(t, r, [3]string{"bad", r.Format, r.Bad})...)
+			}
 			if !slices.ContainsFunc(found, is) {
 				t.Errorf("the bad example is not reported:\n%s", lines(found))
 			}
@@ -132,8 +148,37 @@ func TestExamples(t *testing.T) {
 			if r.AboutIgnores {
 				found = driven(t, r.Good)
 			}
+			if r.Optional {
+				found = append(found, judgeOne(t, r, [3]string{"good", r.Format, r.Good})...)
+			}
 			if len(found) > 0 {
 				t.Errorf("the good example is reported:\n%s", lines(found))
+			}
+		})
+	}
+}
+
+// TestDigestWithoutTag: the rule speaks of digests alone where both can stand.
+func TestDigestWithoutTag(t *testing.T) {
+	manifest := "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - name: a\n    image: busybox\n    env:\n    - {name: IMAGE, value: \"nginx@" + someDigest + "\"}\n"
+	for _, tt := range []struct {
+		name string
+		file [3]string
+		want string // findings in short
+	}{
+		{"alone", compose("services:\n  a:\n    image: acme/app@" + someDigest + "\n"), "3 warning digest-without-tag: acme/app is pinned to sha256:0123456789ab… without a tag, so nobody sees which version it is\n"},
+		{"both", dockerfile("FROM nginx:1@" + someDigest + "\n"), ""},
+		{"neither", dockerfile("FROM nginx\n"), ""},
+		{"a registry with a port", dockerfile("FROM mirror.example:5000/nginx@" + someDigest + "\n"), "1 warning digest-without-tag: mirror.example:5000/nginx is pinned to sha256:0123456789ab… without a tag, so nobody sees which version it is\n"},
+		{"only looks like an image", [3]string{"pod.yaml", "kubernetes", manifest}, "8 info digest-without-tag: nginx is pinned to sha256:0123456789ab… without a tag, so nobody sees which version it is\n"},
+		{"one of both only", [3]string{"pull.sh", "shell", "skopeo copy docker://nginx@" + someDigest + " dir:x\n"}, ""},
+		{"a key of its own", [3]string{"values.yaml", "helmvalues", "image:\n  repository: nginx\n  digest: " + someDigest + "\n"}, ""},
+		{"in an argument", dockerfile("ARG BASE=nginx@" + someDigest + "\nFROM ${BASE}\n"), "2 warning digest-without-tag: nginx is pinned to sha256:0123456789ab… without a tag, so nobody sees which version it is\n"},
+		{"built here", dockerfile("FROM nginx:1@" + someDigest + " AS a\nFROM a\n"), ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := lines(judgeOne(t, rules.DigestWithoutTag, tt.file)); got != tt.want {
+				t.Errorf("%s, want %s", got, tt.want)
 			}
 		})
 	}
@@ -422,7 +467,7 @@ func TestSeveralValues(t *testing.T) {
 		u.Values = append(u.Values, v)
 	}
 	var found []rules.Finding
-	rules.Run(&rules.Pass{File: file, Uses: []image.Use{u}, Tree: &rules.Tree{}}, rules.All(), func(f rules.Finding) { found = append(found, f) })
+	rules.Run(&rules.Pass{File: file, Uses: []image.Use{u}, Tree: &rules.Tree{}}, byDefault(), func(f rules.Finding) { found = append(found, f) })
 	slices.SortFunc(found, func(a, b rules.Finding) int { return strings.Compare(a.Rule.Name, b.Rule.Name) })
 	want := `1 error compromised-tag: checkmarx/kics:v2.1.21 was created by the attacker (DL-2026-0001)
 1 error floating-tag: node has no tag, so it is whatever was pushed last as latest
@@ -482,7 +527,7 @@ func TestStates(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var found []rules.Finding
-			rules.Run(&rules.Pass{File: file, Uses: []image.Use{test.use}, Tree: &rules.Tree{}}, rules.All(), func(f rules.Finding) { found = append(found, f) })
+			rules.Run(&rules.Pass{File: file, Uses: []image.Use{test.use}, Tree: &rules.Tree{}}, byDefault(), func(f rules.Finding) { found = append(found, f) })
 			slices.SortFunc(found, func(a, b rules.Finding) int { return strings.Compare(a.Message, b.Message) })
 			got := strings.Split(strings.TrimSuffix(lines(found), "\n"), "\n")
 			want := strings.Split(strings.TrimSuffix(test.want, "\n"), "\n")
@@ -509,7 +554,7 @@ func TestPinHint(t *testing.T) {
 	} {
 		u := image.Use{File: file, Raw: "x", DigestOnly: test.only, Values: []image.Value{{Text: "app:1", Ref: image.Reference{Repository: "app", Tag: "1"}, Site: test.site}}}
 		var hint string
-		rules.Run(&rules.Pass{File: file, Uses: []image.Use{u}, Tree: &rules.Tree{}}, rules.All(), func(f rules.Finding) { hint = f.Hint })
+		rules.Run(&rules.Pass{File: file, Uses: []image.Use{u}, Tree: &rules.Tree{}}, byDefault(), func(f rules.Finding) { hint = f.Hint })
 		if hint != test.want {
 			t.Errorf("got %q, want %q", hint, test.want)
 		}
@@ -525,7 +570,7 @@ func TestKeyOfDigest(t *testing.T) {
 	v.Ref, v.Err = image.Parse(v.Text)
 	u := image.Use{File: file, Span: source.Span{Start: 12, End: 16}, Raw: "kics", Values: []image.Value{v}}
 	var found []rules.Finding
-	rules.Run(&rules.Pass{File: file, Uses: []image.Use{u}, Tree: &rules.Tree{}}, rules.All(), func(f rules.Finding) { found = append(found, f) })
+	rules.Run(&rules.Pass{File: file, Uses: []image.Use{u}, Tree: &rules.Tree{}}, byDefault(), func(f rules.Finding) { found = append(found, f) })
 	if len(found) != 1 || found[0].Rule != rules.MaliciousDigest {
 		t.Fatalf("got\n%s", lines(found))
 	}

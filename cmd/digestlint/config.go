@@ -229,7 +229,7 @@ func effective(cmd *cobra.Command, settings *config.Config) []value {
 		case ok:
 			all = append(all, value{"rules." + r.Name, s.Value, from(s.At)})
 		default:
-			all = append(all, value{"rules." + r.Name, r.Severity.String(), byDefault})
+			all = append(all, value{"rules." + r.Name, r.Default().String(), byDefault})
 		}
 	}
 	for _, s := range settings.Set {

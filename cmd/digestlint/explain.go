@@ -50,10 +50,13 @@ func (a *app) rules() *cobra.Command {
 				if r.OnlineOnly() {
 					summary += " (only with --online)"
 				}
+				if r.Optional {
+					summary += " (off until `rules` sets it)"
+				}
 				if r.Setting != "" {
 					summary += fmt.Sprintf(" (off until `%s` is set)", r.Setting)
 				}
-				if _, err := fmt.Fprintf(a.stdout, "%-22s %-8s %s\n", r.Name, r.Severity, summary); err != nil {
+				if _, err := fmt.Fprintf(a.stdout, "%-22s %-8s %s\n", r.Name, r.Default(), summary); err != nil {
 					return err
 				}
 			}

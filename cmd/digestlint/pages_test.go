@@ -43,7 +43,7 @@ func severity(r *rules.Rule) string {
 	case r.Setting != "":
 		return r.Severity.String() + ", with `" + r.Setting + "` set"
 	}
-	return r.Severity.String()
+	return r.Default().String()
 }
 
 // TestFormatPages holds docs/formats to the formats and to what is found in the
