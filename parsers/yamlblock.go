@@ -33,7 +33,7 @@ type blockYAML struct {
 	slab  []node  // nodes to hand out
 	open  []*node // the children of the collections being read
 	depth int
-	text  []byte // scratch for block scalars
+	text  []byte // scratch for values
 }
 
 const (
@@ -170,6 +170,8 @@ func (b *blockYAML) scalar(style yaml.Style, value string, at int) *node {
 		tag = yaml.NodeTagString
 	case value == "":
 		tag = yaml.NodeTagNull
+	case value == "<<":
+		tag = yaml.MergeTag
 	}
 	n := b.make(yaml.ScalarNode, tag, at)
 	n.Style, n.Value = style, value
@@ -236,11 +238,7 @@ func (b *blockYAML) key() *node {
 		if stop <= start {
 			return nil
 		}
-		value := string(b.data[start:stop])
-		n = b.scalar(0, value, start)
-		if value == "<<" {
-			n.Tag = yaml.MergeTag
-		}
+		n = b.scalar(0, string(b.data[start:stop]), start)
 	}
 	if b.at >= b.eol || !b.is(':') || b.at-start > blockKey {
 		return nil
@@ -368,26 +366,66 @@ func (b *blockYAML) item(column int) *node {
 // quoted reads a quoted scalar that ends on its line.
 func (b *blockYAML) quoted() *node {
 	start := b.at
-	quote := b.data[start]
-	n := bytes.IndexByte(b.data[start+1:b.eol], quote)
-	if n < 0 {
+	line := b.data[:b.eol]
+	b.at++
+	if line[start] == '"' {
+		return b.doubleQuoted(line, start)
+	}
+	text := b.text[:0]
+	for {
+		n := bytes.IndexByte(line[b.at:], '\'')
+		if n < 0 {
+			return nil
+		}
+		text = append(text, line[b.at:b.at+n]...)
+		if b.at += n + 1; b.at == b.eol || line[b.at] != '\'' {
+			break
+		}
+		text = append(text, '\'') // "''" is a quote
+		b.at++
+	}
+	b.text = text
+	return b.quotedScalar(yaml.SingleQuotedStyle, start)
+}
+
+// doubleQuoted reads the scalar of the line whose opening quote is at start.
+func (b *blockYAML) doubleQuoted(line []byte, start int) *node {
+	text := b.text[:0]
+	for {
+		n := bytes.IndexAny(line[b.at:], "\"\\")
+		if n < 0 {
+			return nil
+		}
+		text = append(text, line[b.at:b.at+n]...)
+		b.at += n + 1
+		if line[b.at-1] == '"' {
+			break
+		}
+		if b.at == b.eol {
+			return nil
+		}
+		switch c := line[b.at]; c {
+		case '\\', '"':
+			text = append(text, c)
+		case 'n':
+			text = append(text, '\n')
+		case 't':
+			text = append(text, '\t')
+		default: // rare, and the library knows which there are
+			return nil
+		}
+		b.at++
+	}
+	b.text = text
+	return b.quotedScalar(yaml.DoubleQuotedStyle, start)
+}
+
+// quotedScalar is the scalar whose value is in text.
+func (b *blockYAML) quotedScalar(style yaml.Style, start int) *node {
+	if bytes.IndexByte(b.data[start:b.at], '\t') >= 0 {
 		return nil
 	}
-	stop := start + 1 + n
-	text := b.data[start+1 : stop]
-	if bytes.IndexByte(text, '\t') >= 0 {
-		return nil
-	}
-	b.at = stop + 1
-	switch {
-	case quote == '"' && bytes.IndexByte(text, '\\') >= 0:
-		return nil
-	case quote == '"':
-		return b.scalar(yaml.DoubleQuotedStyle, string(text), start)
-	case b.at < b.eol && b.data[b.at] == '\'': // "''" is a quote
-		return nil
-	}
-	return b.scalar(yaml.SingleQuotedStyle, string(text), start)
+	return b.scalar(style, string(b.text), start)
 }
 
 // flow reads a flow collection or a scalar of one, up to its end on the line.
@@ -427,7 +465,7 @@ func (b *blockYAML) flowCollection(kind yaml.Kind, tag string, closing byte) *no
 			}
 			start := b.at
 			key := b.flow()
-			if key == nil || b.at >= b.eol || !b.is(':') || b.at-start > blockKey || key.Value == "<<" {
+			if key == nil || b.at >= b.eol || !b.is(':') || b.at-start > blockKey {
 				return nil
 			}
 			b.at++

@@ -62,6 +62,7 @@ func TestBlockYAML(t *testing.T) {
 		"<<: a\nb: null\nc: ~\nd: yes\ne: 1.5\nf: 0x1f\ng: 2001-01-01\n",
 		"  a: b\n  c: d\n", "a:\n    b\nc: d\n", "a:\n  \"b\"\n", "a: [b]\n#c\n  #d\ne: f\n", "a: -b\nc: -1\n", "a: b\n---\n",
 		"a: http://b:80/c?d=e&f\n", "- a\n-\n- b", "a:\n-\n- b:\nc:\n",
+		"a: 'b''c'\n'''': ''\nd: <<\ne: [<<, {<<: f}]\n", "a: \"\\\\b\\\"\\n\\t\"\n\"\": [\"\\\\\", '''']\n",
 	} {
 		difference, read := blockDifference([]byte(text))
 		switch {
@@ -74,7 +75,7 @@ func TestBlockYAML(t *testing.T) {
 	// What needs more thought than it is worth is the library's.
 	for _, text := range []string{
 		"", "a", "- &a b\n", "a: *b\n", "a: !b c\n", "a: b\n  c\n", "a: 'b\n  c'\n", "a: [b,\n c]\n", "a:\tb\n", "a: b\r\n", "? a\n: b\n", "a: b: c\n",
-		"a: b\n c: d\n", "a:\n  b: c\n d: e\n", "a: \"\\x41\"\n", "a: 'b''c'\n", "a: |2\n  b\n", "a: |\n  \tb\n", "a\n: b\n", "%YAML 1.1\n---\na: b\n", "a: b\n- c\n", "a: - b\n",
+		"a: b\n c: d\n", "a:\n  b: c\n d: e\n", "a: \"\\x41\"\n", "a: |2\n  b\n", "a: |\n  \tb\n", "a\n: b\n", "%YAML 1.1\n---\na: b\n", "a: b\n- c\n", "a: - b\n",
 		"{a: b}: c\n", "a: b\n...\n", "a: {b: }\n", "a: [b: c]\n", "a: {b}\n", "a: \"b\"c\n", "a: [b] c\n", "a: @b\n", "a: |\n    \n  b\n", "a: b\x00\n", "\xef\xbb\xbfa: b\n",
 	} {
 		if difference, read := blockDifference([]byte(text)); read {
