@@ -25,7 +25,7 @@ func detectDevContainer(c *Candidate) Certainty {
 	case "devcontainer.json", ".devcontainer.json":
 		return Path
 	}
-	if path.Base(path.Dir(c.Path)) == ".devcontainer" && c.ext == ".jsonc" {
+	if c.ext == ".jsonc" && path.Base(path.Dir(c.Path)) == ".devcontainer" {
 		return Path
 	}
 	return No
