@@ -48,7 +48,7 @@ const maxFile = 32 << 20
 // any other a search.
 func (s *subjects) read(f *source.File, tree parsers.Tree) reading {
 	var r reading
-	if isBinary(f.Data) {
+	if isBinary(f.Data) && !parsers.Claims(f.Path, f.Data) {
 		return r
 	}
 	named := map[string]bool{} // listed digests that uses have

@@ -7,7 +7,6 @@
 package lint
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -258,9 +257,13 @@ func (r *run) file(e entry, buf []byte) []byte {
 		r.look(&source.File{Path: e.path, Data: data}, e.named)
 		return buf
 	}
-	data, err := readFile(e, buf)
+	data, err := r.readFile(e, buf)
 	switch {
 	case errors.Is(err, errSkip):
+		return buf
+	case errors.Is(err, errSearched):
+		r.keep(&rules.Pass{File: &source.File{Path: e.path}}, nil, nil, false)
+		r.opts.Progress.file()
 		return buf
 	case err != nil:
 		r.fail(Error{Path: e.path, Message: reason(err)})
@@ -278,7 +281,11 @@ func (r *run) file(e entry, buf []byte) []byte {
 // is gone: git lists submodules, links and deleted files too.
 var errSkip = errors.New("nothing to read")
 
-func readFile(e entry, buf []byte) ([]byte, error) {
+// errSearched is what readFile says of a file that is too large to be parsed and
+// has no listed digest in it.
+var errSearched = errors.New("searched, and nothing found")
+
+func (r *run) readFile(e entry, buf []byte) ([]byte, error) {
 	name := filepath.FromSlash(e.path)
 	f, err := openRegular(name, e.named)
 	if err != nil {
@@ -299,8 +306,12 @@ func readFile(e entry, buf []byte) ([]byte, error) {
 		return nil, errSkip
 	}
 	if info.Size() > maxSize {
-		if found, err := mentions(f); err != nil || !found {
-			return []byte{0}, err // as if it were binary: counted, and not looked at
+		found, err := mentions(f, e.named || r.claimed(e.path, nil))
+		if err != nil {
+			return nil, err
+		}
+		if !found {
+			return nil, errSearched
 		}
 		if _, err := f.Seek(0, io.SeekStart); err != nil {
 			return nil, err
@@ -342,17 +353,26 @@ func (r *run) stdin() {
 	r.look(&source.File{Path: filepath.ToSlash(name), Data: data}, true)
 }
 
-// look finds the uses of a file and lets the rules judge them.
+// look finds the uses of a file and lets the rules judge them. A binary file is
+// only searched for listed digests, unless it is named or its path says what it
+// is. Of UTF-16 the same is done, with the places that it has as UTF-8, and said.
 func (r *run) look(f *source.File, named bool) {
+	order := utf16Order(f.Data)
+	if order != nil {
+		f.Data = fromUTF16(f.Data, order)
+	}
 	f.HashLines = r.opts.HashLines
 	pass := rules.Pass{File: f, Tree: &r.cross, Approved: r.opts.Approved, Trusted: r.opts.Trusted}
 	var unknown bool
 	var hidings []*ignore
 	var findings []rules.Finding
 	binary := isBinary(f.Data)
-	if !binary && len(f.Data) <= maxSize {
+	if (!binary || named || r.claimed(f.Path, f.Data)) && len(f.Data) <= maxSize {
 		if format := r.format(f); format != nil {
-			res := parsers.Parse(f, format, r.tree)
+			res := parsers.Result{Problems: []parsers.Problem{{Message: utf16Problem}}}
+			if order == nil {
+				res = parsers.Parse(f, format, r.tree)
+			}
 			pass.Format, pass.Uses = format.Name, res.Uses
 			for _, p := range res.Problems {
 				pass.Problems = append(pass.Problems, rules.Problem(p))
@@ -372,9 +392,8 @@ func (r *run) look(f *source.File, named bool) {
 			unknown = isData(f.Path) && !isOwn(f.Path, f.Data)
 		}
 	}
-	if !binary {
-		rules.Run(&pass, r.opts.Rules, func(f rules.Finding) { findings = append(findings, f) })
-	}
+	pass.Binary = binary && pass.Format == ""
+	rules.Run(&pass, r.opts.Rules, func(f rules.Finding) { findings = append(findings, f) })
 	var questions []rules.Question
 	if r.opts.Remote != nil {
 		questions = rules.Questions(&pass)
@@ -453,16 +472,6 @@ func (r *run) finish() {
 func compareFindings(a, b rules.Finding) int {
 	return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Span.Start, b.Span.Start), cmp.Compare(a.Span.End, b.Span.End),
 		cmp.Compare(a.Rule.Name, b.Rule.Name), cmp.Compare(a.Message, b.Message))
-}
-
-// isBinary reports whether content is no text: as for git, one with a NUL byte
-// near its start, unless it is UTF-16.
-func isBinary(data []byte) bool {
-	head := data[:min(len(data), 8000)]
-	if bytes.HasPrefix(head, []byte("\xff\xfe")) || bytes.HasPrefix(head, []byte("\xfe\xff")) {
-		return false
-	}
-	return bytes.IndexByte(head, 0) >= 0
 }
 
 // isData reports whether a file of no known format counts as not recognised.

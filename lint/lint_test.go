@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf16"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -138,14 +140,87 @@ func TestLargeFilesAreSearchedForDigests(t *testing.T) {
 	}
 }
 
+// TestBinaryFiles holds that no NUL byte hides anything from a path that says
+// what it is, nor a listed digest from any path.
 func TestBinaryFiles(t *testing.T) {
-	root := write(t, map[string]string{
-		"a.bin":      "\x00\x01" + malicious,
-		"Dockerfile": "FROM nginx:1\x00\n",
-	})
+	listed := strings.TrimPrefix(malicious, "sha256:")
+	for _, tt := range []struct {
+		name, path, content string
+		named               bool
+		want                []string // line and rule
+	}{
+		{"nothing", "a.bin", "\x00\x01FROM nginx:1\n", false, nil},
+		{"digest", "a.bin", "\x00\x01\n\n" + malicious, false, []string{"1 malicious-mention"}},
+		{"digests", "a.bin", "\x00" + malicious + "\n" + malicious, false, []string{"1 malicious-mention"}},
+		{"digest in a part of the file that git does not look at", "a.bin", "\x00" + strings.Repeat("x", 9000) + malicious, false, []string{"1 malicious-mention"}},
+		{"script", "a", "#!/bin/sh\n# \x00\ndocker pull nginx:1\n", false, []string{"3 unpinned-image"}},
+		{"Kubernetes by its content", "a.yaml", "kind: Pod # \x00", false, nil},
+		{"the same, named", "a.yaml", "apiVersion: v1\nkind: Pod\nspec: {containers: [{image: nginx:1}]} # \x00", true, []string{"3 syntax-error"}},
+		{"Dockerfile", "Dockerfile", "# \x00\nFROM nginx@" + malicious + "\nFROM nginx:1\n", false, []string{"2 malicious-digest", "3 unpinned-image"}},
+		{"variant", "Dockerfile.alpine", "# \x00\nFROM nginx:1\n", false, []string{"2 unpinned-image"}},
+		{"named Dockerfile", "Dockerfile", "# \x00\nFROM nginx:1\n", true, []string{"2 unpinned-image"}},
+		{"shell", "a.sh", "#!/bin/bash\n# \x00\ndocker pull nginx:1\n", false, []string{"3 unpinned-image"}},
+		{"Makefile", "Makefile", "# \x00\na:\n\tdocker pull nginx:1\n", false, []string{"3 unpinned-image"}},
+		{"justfile", "justfile", "# \x00\na:\n  docker pull nginx:1\n", false, []string{"3 unpinned-image"}},
+		{"Earthfile", "Earthfile", "VERSION 0.8\n# \x00\na:\n  FROM nginx:1\n", false, []string{"4 unpinned-image"}},
+		{"program of an unknown kind", "a", "#!/bin/x\n# \x00\ndocker pull nginx@sha256:" + listed + "\n", false, []string{"1 malicious-mention"}},
+		{"YAML, which no reader takes", "compose.yaml", "services: {a: {image: nginx:1}} # \x00\n", false, []string{"1 syntax-error"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			root := write(t, map[string]string{tt.path: tt.content})
+			path := root
+			if tt.named {
+				path = filepath.Join(root, tt.path)
+			}
+			res := check(t, Options{Paths: []string{path}})
+			var got []string
+			for _, f := range res.Findings {
+				got = append(got, fmt.Sprintf("%d %s", f.Start.Line, f.Rule.Name))
+			}
+			if d := cmp.Diff(tt.want, got); d != "" || len(res.Errors) > 0 || res.Summary.Files != 1 {
+				t.Errorf("(-want +got):\n%s, errors %v in %d files", d, res.Errors, res.Summary.Files)
+			}
+		})
+	}
+}
+
+// toUTF16 is text in UTF-16 with a byte-order mark.
+func toUTF16(text string, order binary.AppendByteOrder) string {
+	out := order.AppendUint16(nil, 0xfeff)
+	for _, unit := range utf16.Encode([]rune(text)) {
+		out = order.AppendUint16(out, unit)
+	}
+	return string(out)
+}
+
+// TestUTF16 holds that text in UTF-16, which some tools read, is not passed over
+// in silence, and that it hides no listed digest.
+func TestUTF16(t *testing.T) {
+	pod := "# 𝄞\napiVersion: v1\nkind: Pod\nspec: {containers: [{image: nginx@" + malicious + "}]}\n"
+	for _, order := range []binary.AppendByteOrder{binary.LittleEndian, binary.BigEndian} {
+		root := write(t, map[string]string{
+			"a.yaml":       toUTF16(pod, order),
+			"compose.yaml": toUTF16("services: {a: {image: nginx:1}}\n", order),
+			"notes.txt":    toUTF16(malicious, order) + "x",
+			"other.txt":    toUTF16("nothing", order),
+			"large.txt":    toUTF16(strings.Repeat("x", maxSize/2)+" "+malicious, order),
+		})
+		want := []string{"a.yaml:1 syntax-error", "a.yaml:4 malicious-mention", "compose.yaml:1 syntax-error", "large.txt:1 malicious-mention", "notes.txt:1 malicious-mention"}
+		if d := cmp.Diff(want, found(check(t, Options{Paths: []string{root}}), root)); d != "" {
+			t.Errorf("%v (-want +got):\n%s", order, d)
+		}
+	}
+}
+
+// TestLargeBinary holds that a size from which files are only searched hides no
+// listed digest from a path that says what it is.
+func TestLargeBinary(t *testing.T) {
+	content := "\x00" + strings.Repeat("x", maxSize) + " " + malicious
+	root := write(t, map[string]string{"Dockerfile": content, "disk.img": content})
 	res := check(t, Options{Paths: []string{root}})
-	if len(res.Findings) != 0 || len(res.Errors) != 0 || res.Summary.Files != 2 {
-		t.Errorf("found %v, errors %v in %d files", found(res, root), res.Errors, res.Summary.Files)
+	want := []string{"Dockerfile:1 malicious-mention"}
+	if d := cmp.Diff(want, found(res, root)); d != "" || res.Summary.Files != 2 {
+		t.Errorf("%d files (-want +got):\n%s", res.Summary.Files, d)
 	}
 }
 

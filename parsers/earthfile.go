@@ -27,7 +27,6 @@ var Earthfile = register(Format{
 func detectEarthfile(c *Candidate) Certainty {
 	base := c.lower
 	switch {
-	case isBinary(c.Data):
 	case c.name == "earthfile", strings.HasSuffix(base, ".earth"):
 		return Path
 	case strings.HasPrefix(base, "earthfile.") && startsWithVersion(c.Data):

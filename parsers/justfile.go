@@ -31,9 +31,6 @@ func detectJustfile(c *Candidate) Certainty {
 	default:
 		return No
 	}
-	if isBinary(c.Data) {
-		return No
-	}
 	return Path
 }
 

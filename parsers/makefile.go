@@ -26,15 +26,10 @@ var Makefile = register(Format{
 func detectMakefile(c *Candidate) Certainty {
 	base := c.lower
 	switch {
-	case isMakefileName(base):
-	case interpreter(c.Data) == "make":
-	default:
-		return No
+	case isMakefileName(base), interpreter(c.Data) == "make":
+		return Path
 	}
-	if isBinary(c.Data) {
-		return No
-	}
-	return Path
+	return No
 }
 
 // isMakefileName knows "Makefile", "GNUmakefile", "x.mk" and "Makefile.x",

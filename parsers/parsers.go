@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"path"
 	"runtime/debug"
+	"slices"
 	"sort"
 	"strings"
 
@@ -91,6 +92,13 @@ func Detect(path string, data []byte) *Format {
 		}
 	}
 	return best
+}
+
+// Claims reports whether the path of a file, or the program that its first line
+// names, makes it one of a format for certain, whatever else it holds.
+func Claims(path string, data []byte) bool {
+	candidate := newCandidate(path, data)
+	return slices.ContainsFunc(registered, func(f *Format) bool { return f.Detect(candidate) == Path })
 }
 
 // Tree opens other files of the same tree, by path as [source.File.Path] has

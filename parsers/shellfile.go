@@ -24,7 +24,7 @@ func detectShell(c *Candidate) Certainty {
 	program := interpreter(c.Data)
 	switch path.Ext(base) {
 	case ".sh", ".bash", ".zsh", ".ksh", ".bats":
-		if otherLanguage(program) || isBinary(c.Data) {
+		if otherLanguage(program) {
 			return No
 		}
 		return Path
@@ -34,7 +34,7 @@ func detectShell(c *Candidate) Certainty {
 		return Path
 	}
 	switch {
-	case !isShellInterpreter(program) || isBinary(c.Data):
+	case !isShellInterpreter(program):
 		return No
 	case path.Ext(base) == "":
 		return Path
@@ -59,11 +59,6 @@ func otherLanguage(interpreter string) bool {
 		}
 	}
 	return false
-}
-
-// isBinary reports whether a file starts with what no text has.
-func isBinary(data []byte) bool {
-	return bytes.IndexByte(data[:min(len(data), 8000)], 0) >= 0
 }
 
 // interpreter is the name of the program that the first line "#!…" of a script

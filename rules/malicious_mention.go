@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/digestlint/digestlint/advisories"
@@ -13,9 +14,9 @@ var MaliciousMention = register(Rule{
 	Name:     "malicious-mention",
 	Severity: Warning,
 	Summary:  "A digest that is known to be malicious stands in the file",
-	Why: "Every byte of every text file is searched, of unknown formats too, for the 64 hex digits of listed digests. " +
+	Why: "Every byte of every file is searched, of unknown formats too, for the 64 hex digits of listed digests. " +
 		"A guide that recommends the digest, a lock file, a script that this tool does not understand: somebody will pull it from there. " +
-		"What `malicious-digest` reports at the same place is not said twice.",
+		"What `malicious-digest` reports at the same place is not said twice. A binary file, which may be a scanner with its own list, has one finding for all.",
 	Format: "dockerfile",
 	Bad: "# Checked by hand: kics@sha256:2588a44890263a8185bd5d9fadb6bc9220b60245dbcbc4da35e1b62a6f8c230d\n" +
 		"FROM scratch\n",
@@ -33,12 +34,16 @@ var MaliciousMention = register(Rule{
 		if len(mentions) == 0 {
 			return
 		}
+		if p.Binary {
+			reportBinary(p, mentions)
+			return
+		}
 		said := saidByUses(p)
 		for _, m := range mentions {
 			if !said.covers(m) {
 				p.Report(m.Span, Finding{
 					Message:   "mention of a malicious image: " + describeHit(m.Hit),
-					Hint:      "if something pulls it, respond: `digestlint explain malicious-mention`; exclude the path if it is a list of indicators or a policy that denies it",
+					Hint:      mentionHint,
 					Reference: m.Hit.Digest.Digest,
 					Digests:   []string{m.Hit.Digest.Digest},
 				})
@@ -46,6 +51,33 @@ var MaliciousMention = register(Rule{
 		}
 	},
 })
+
+// mentionHint says what to do about a mention.
+const mentionHint = "if something pulls it, respond: `digestlint explain malicious-mention`; exclude the path if it is a list of indicators or a policy that denies it"
+
+// reportBinary reports one finding about all that a binary file mentions: one
+// that embeds advisories has hundreds. It stands at the start of the
+// file, and shows none of its bytes.
+func reportBinary(p *Pass, mentions []advisories.Mention) {
+	first := mentions[0]
+	f := Finding{
+		Message:   fmt.Sprintf("mention of a malicious image in a binary file, at byte %d: %s", first.Span.Start, describeHit(first.Hit)),
+		Hint:      mentionHint,
+		Reference: first.Hit.Digest.Digest,
+	}
+	seen := map[string]bool{}
+	for _, m := range mentions {
+		if digest := m.Hit.Digest.Digest; !seen[digest] {
+			seen[digest] = true
+			f.Digests = append(f.Digests, digest)
+		}
+	}
+	if more := len(f.Digests) - 1; more > 0 {
+		f.Message += fmt.Sprintf("; and %d more", more)
+	}
+	f.Rule = p.rule
+	p.report(Place(&source.File{Path: p.File.Path, HashLines: p.File.HashLines}, source.Span{}, f))
+}
 
 // coverage is the places of one file that malicious-digest has spoken of, by
 // digest.

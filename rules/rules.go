@@ -171,6 +171,7 @@ type Problem struct {
 type Pass struct {
 	File     *source.File
 	Format   string // empty where the file was not recognised
+	Binary   bool   // not text; such a file has no format
 	Uses     []image.Use
 	Problems []Problem
 	Tree     *Tree
