@@ -40,6 +40,9 @@ func detectBuildkite(c *Candidate) Certainty {
 		if looksLikeManifest(c.Data) {
 			return No
 		}
+		if inside && !slices.Contains(c.keys(), "steps") {
+			return Likely // what steps run lies there too, such as Compose files
+		}
 		return Path
 	}
 	// Pipelines are uploaded from anywhere; the versions of plugins tell.

@@ -127,9 +127,10 @@ func isContainer(key string) bool {
 }
 
 // isMachine reports whether a key holds a virtual machine, whose "image" is a
-// disk.
+// disk. A "docker_builder" is none: it is a task with scripts of its own
+// (https://cirrus-ci.org/guide/docker-builder-vm/).
 func isMachine(key string) bool {
-	return strings.HasSuffix(key, "_instance") && key != "azure_container_instance" || key == "tart" || key == "docker_builder"
+	return strings.HasSuffix(key, "_instance") && key != "azure_container_instance" || key == "tart"
 }
 
 func (c *cirrus) container(pointer string, n *node, scope *cirrusScope, depth int) {

@@ -37,6 +37,9 @@ func detectGitLab(c *Candidate) Certainty {
 	if !containsAny(c.Data, []string{"script:", "image:", "services:"}) {
 		return No
 	}
+	if slices.Contains(c.keys(), "spec") && bytes.Contains(c.Data, []byte("$[[ inputs.")) {
+		return Content // a component, whose jobs may have any name
+	}
 	for _, folder := range []string{".gitlab", ".gitlab-ci", "gitlab-ci"} {
 		if inFolder(c.Path, folder) {
 			return Likely

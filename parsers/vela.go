@@ -36,7 +36,7 @@ func detectVela(c *Candidate) Certainty {
 	if base == "vela" || hasFolder(c.Path, ".vela") {
 		return Likely
 	}
-	if has(keys, "version", "metadata") && containsAny(c.Data, []string{"ruleset:", "template: true"}) {
+	if has(keys, "version", "metadata") && containsAny(c.Data, []string{"ruleset:", "template: true", "template: false"}) {
 		return Content
 	}
 	return No
