@@ -194,3 +194,19 @@ func (t tree) inside(name string) (root, rest string, ok bool) {
 	}
 	return "", "", false
 }
+
+// root is the innermost root that the name lies below, or else its own folder,
+// and the rest of the name: what is written stays in there. All three are paths
+// of the system.
+func (t tree) root(name string) (root, rest string) {
+	for _, r := range t.roots {
+		r = filepath.FromSlash(r)
+		if below, err := filepath.Rel(r, name); err == nil && filepath.IsLocal(below) && (root == "" || len(r) > len(root)) {
+			root, rest = r, below
+		}
+	}
+	if root == "" {
+		return filepath.Dir(name), filepath.Base(name)
+	}
+	return root, rest
+}

@@ -545,7 +545,8 @@ func (p *pinner) write(ctx context.Context) {
 	changes := p.result.Changes
 	folders := foldersOf(changes)
 	for _, dir := range folders {
-		p.result.Removed = append(p.result.Removed, rewrite.RemoveTemps(dir)...)
+		root, rest := p.tree.root(dir)
+		p.result.Removed = append(p.result.Removed, rewrite.RemoveTemps(root, rest)...)
 	}
 	failed := make([]error, len(changes))
 	parallel(writers, len(changes), func(i int) {
@@ -555,7 +556,8 @@ func (p *pinner) write(ctx context.Context) {
 		c := changes[i]
 		var data []byte
 		if data, failed[i] = rewrite.Apply(c.Old, c.Edits); failed[i] == nil {
-			failed[i] = rewrite.WriteFile(filepath.FromSlash(c.Path), c.Old, data)
+			root, rest := p.tree.root(filepath.FromSlash(c.Path))
+			failed[i] = rewrite.WriteFileIn(root, rest, c.Old, data)
 		}
 	})
 	parallel(writers, len(folders), func(i int) { rewrite.SyncFolder(folders[i]) })

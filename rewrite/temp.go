@@ -3,8 +3,10 @@ package rewrite
 import (
 	"errors"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 )
 
@@ -22,64 +24,78 @@ func IsTemp(name string) bool {
 	return prefix && suffix && digits != "" && strings.Trim(digits, "0123456789") == ""
 }
 
-// RemoveTemps removes the temporary files in dir that killed processes have
-// left, and returns their paths. Those that a process has locked, as it still
+// RemoveTemps removes the temporary files that killed processes have left in
+// dir, a folder below root, and returns their paths. Those that a process has locked, as it still
 // writes them, stay, and so does all that is no regular file of one name. What
 // can't be listed or removed stays without an error: nothing depends on it.
-func RemoveTemps(dir string) (removed []string) {
-	d, err := os.Open(dir)
+func RemoveTemps(root, dir string) (removed []string) {
+	r, err := os.OpenRoot(root)
+	if err != nil {
+		return nil
+	}
+	defer r.Close()
+	folder, err := r.OpenRoot(dir)
+	if err != nil {
+		return nil
+	}
+	defer folder.Close()
+	d, err := folder.Open(".")
 	if err != nil {
 		return nil
 	}
 	defer d.Close()
 	names, _ := d.Readdirnames(-1)
 	for _, name := range names {
-		if path := filepath.Join(dir, name); IsTemp(name) && removeTemp(path) {
-			removed = append(removed, path)
+		if IsTemp(name) && removeTemp(folder, name) {
+			removed = append(removed, filepath.Join(root, dir, name))
 		}
 	}
 	return removed
 }
 
-func removeTemp(path string) bool {
-	if refuse(path) != nil {
+func removeTemp(dir *os.Root, name string) bool {
+	if refuse(dir, name) != nil {
 		return false
 	}
-	file, err := os.OpenFile(path, os.O_RDWR|openFlags, 0)
+	file, err := dir.OpenFile(name, os.O_RDWR|openFlags, 0)
 	if err != nil {
 		return false
 	}
 	defer file.Close()
 	info, err := file.Stat()
-	if err != nil || links(info) > 1 || !tryLock(file) || !named(file, path) {
+	if err != nil || links(info) > 1 || !tryLock(file) || !named(file, dir, name) {
 		return false
 	}
 	if !replacesOpenFiles {
 		file.Close() // nor does such a system remove them
 	}
-	return os.Remove(path) == nil
+	return dir.Remove(name) == nil
 }
 
-// named reports whether path still leads to the open file.
-func named(file *os.File, path string) bool {
+// named reports whether the name in dir still leads to the open file.
+func named(file *os.File, dir *os.Root, name string) bool {
 	info, err := file.Stat()
 	if err != nil {
 		return false
 	}
-	now, err := os.Lstat(path)
+	now, err := dir.Lstat(name)
 	return err == nil && os.SameFile(now, info)
 }
 
 // createTemp makes a new temporary file in dir, and locks it, so that
 // [RemoveTemps] leaves it alone.
-func createTemp(dir string) (*os.File, error) {
+func createTemp(dir *os.Root) (*os.File, error) {
 	for range 100 {
-		temp, err := os.CreateTemp(dir, tempPrefix+"*"+tempSuffix)
+		name := tempPrefix + strconv.FormatUint(uint64(rand.Uint32()), 10) + tempSuffix
+		temp, err := dir.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+		if errors.Is(err, fs.ErrExist) {
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
 		// Before the lock somebody may have taken the file for a left one.
-		if tryLock(temp) && named(temp, temp.Name()) {
+		if tryLock(temp) && named(temp, dir, name) {
 			return temp, nil
 		}
 		temp.Close()
@@ -90,14 +106,14 @@ func createTemp(dir string) (*os.File, error) {
 // writeTemp writes data into a new file in dir, with the mode and owner of the
 // file that info describes, and returns it open and locked. On an error there is
 // no such file.
-func writeTemp(dir string, info os.FileInfo, data []byte) (*os.File, error) {
+func writeTemp(dir *os.Root, info os.FileInfo, data []byte) (*os.File, error) {
 	temp, err := createTemp(dir)
 	if err != nil {
 		return nil, err
 	}
 	if err := fillTemp(temp, info, data); err != nil {
 		temp.Close()
-		os.Remove(temp.Name())
+		_ = dir.Remove(filepath.Base(temp.Name()))
 		return nil, err
 	}
 	return temp, nil

@@ -45,7 +45,7 @@ func TestRemoveTemps(t *testing.T) {
 	if os.Link(in("a.yaml"), in(".digestlint-6.tmp")) == nil && links(stat(t, in("a.yaml"))) > 1 {
 		left = append(left, ".digestlint-6.tmp")
 	}
-	removed := RemoveTemps(dir)
+	removed := RemoveTemps(dir, ".")
 	slices.Sort(removed)
 	if want := []string{in(".digestlint-1.tmp"), in(".digestlint-3.tmp")}; !slices.Equal(removed, want) {
 		t.Errorf("removed %q, want %q", removed, want)
@@ -69,11 +69,11 @@ func stat(t *testing.T, path string) os.FileInfo {
 // TestRemoveTempsOfTheLiving holds that a file which is being written stays.
 func TestRemoveTempsOfTheLiving(t *testing.T) {
 	path := newFile(t, []byte("old"), 0o644)
-	r, err := stage(path, []byte("old"), []byte("new"))
+	r, err := stage(filepath.Dir(path), filepath.Base(path), []byte("old"), []byte("new"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if removed := RemoveTemps(filepath.Dir(path)); len(removed) > 0 {
+	if removed := RemoveTemps(filepath.Dir(path), "."); len(removed) > 0 {
 		t.Errorf("removed %q", removed)
 	}
 	if err := r.commit(); err != nil {

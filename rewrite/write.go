@@ -35,7 +35,13 @@ var (
 // one takes them milliseconds.
 const lockWait = 10 * time.Second
 
-// WriteFile replaces the content of the regular file at path, old, by new. If
+// WriteFile is [WriteFileIn] for a path of which the caller trusts the folder.
+func WriteFile(path string, old, new []byte) error {
+	return WriteFileIn(filepath.Dir(path), filepath.Base(path), old, new)
+}
+
+// WriteFileIn replaces the content of the regular file at name below the folder
+// root, old, by new. If
 // the file holds anything but old it stays as it is and the error is
 // [ErrChanged]; a file that holds new already is left alone without an error,
 // as somebody else has made the same edits. Nothing is done, not even looked
@@ -48,6 +54,10 @@ const lockWait = 10 * time.Second
 // this process was killed or the power was cut, finds the old content or the
 // new one, whole. A killed process may leave its temporary file; errors don't.
 // Until [SyncFolder] a power cut could bring back the old content.
+//
+// Whatever becomes of the folders on the way meanwhile, nothing is written
+// outside of root: a link that leads out of it is an error, and one that takes
+// the place of a folder after that was opened is not followed ([os.Root]).
 //
 // Several processes may do this at once. On Linux, macOS and the BSDs each
 // takes a lock (flock) on the file from the check of its content to the rename,
@@ -62,16 +72,16 @@ const lockWait = 10 * time.Second
 // marked read-only stays as it is. Symbolic links, and files with several hard
 // links as far as the system counts these, are refused. Access control lists
 // and extended attributes are not carried over.
-func WriteFile(path string, old, new []byte) error {
+func WriteFileIn(root, name string, old, new []byte) error {
 	if bytes.Equal(old, new) {
 		return nil
 	}
-	r, err := stage(path, old, new)
+	r, err := stage(root, name, old, new)
 	if err == nil && r != nil {
 		err = r.commit()
 	}
 	if err != nil {
-		return fmt.Errorf("replace %s: %w", path, err)
+		return fmt.Errorf("replace %s: %w", filepath.Join(root, name), err)
 	}
 	return nil
 }
@@ -83,16 +93,16 @@ type replacement struct {
 	temp *os.File // the temporary file, open and locked for as long as it has its name
 }
 
-// stage writes new into a temporary file beside path, if path holds old. There
-// is no replacement if it holds new.
-func stage(path string, old, new []byte) (*replacement, error) {
-	t, err := open(path)
+// stage writes new into a temporary file beside the one at name below root, if
+// that holds old. There is no replacement if it holds new.
+func stage(root, name string, old, new []byte) (*replacement, error) {
+	t, err := open(root, name)
 	if err != nil {
 		return nil, err
 	}
 	temp, err := t.stage(old, new)
 	if err != nil || temp == nil {
-		t.file.Close()
+		t.close()
 		return nil, err
 	}
 	return &replacement{target: t, old: old, temp: temp}, nil
@@ -110,32 +120,37 @@ func (t *target) stage(old, new []byte) (*os.File, error) {
 		}
 		return nil, ErrChanged
 	}
-	return writeTemp(filepath.Dir(t.path), t.info, new)
+	return writeTemp(t.dir, t.info, new)
 }
 
 // commit puts the replacement in place, if the file is still what it was, and
 // releases all that stage took.
 func (r *replacement) commit() error {
-	defer r.file.Close()
+	return r.place(r.unchanged())
+}
+
+// place renames the temporary file unless err says not to, and closes all.
+func (r *replacement) place(err error) error {
+	defer r.close()
 	defer r.temp.Close()
-	err := r.unchanged()
 	if !replacesOpenFiles {
 		r.file.Close()
 		r.temp.Close()
 	}
+	temp := filepath.Base(r.temp.Name())
 	if err == nil {
-		err = os.Rename(r.temp.Name(), r.path)
+		err = r.dir.Rename(temp, r.base)
 	}
 	if err != nil {
-		os.Remove(r.temp.Name())
+		_ = r.dir.Remove(temp)
 	}
 	return err
 }
 
-// unchanged is ErrChanged if the path leads elsewhere by now, or if content,
+// unchanged is ErrChanged if the name leads elsewhere by now, or if content,
 // size, time or mode of the file are not what they were.
 func (r *replacement) unchanged() error {
-	now, err := os.Lstat(r.path)
+	now, err := r.root.Lstat(r.name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return ErrChanged
@@ -153,19 +168,32 @@ func (r *replacement) unchanged() error {
 
 // target is an open file that may be replaced.
 type target struct {
-	path string
+	root *os.Root
+	name string      // below root
+	dir  *os.Root    // the folder of the file, wherever that is moved
+	base string      // the name in dir
 	file *os.File    // locked where the system can
 	info os.FileInfo // of file, from under the lock
 }
 
-// errReplaced is a path that leads to another file by the time that the lock is
+func (t *target) close() {
+	if t.file != nil {
+		t.file.Close()
+	}
+	if t.dir != nil {
+		t.dir.Close()
+	}
+	t.root.Close()
+}
+
+// errReplaced is a name that leads to another file by the time that the lock is
 // there: whoever had the lock has replaced it.
 var errReplaced = errors.New("replaced while waiting for the lock")
 
-// open opens and locks the file at path.
-func open(path string) (*target, error) {
+// open opens and locks the file at name below root.
+func open(root, name string) (*target, error) {
 	for range 100 {
-		t, err := openOnce(path)
+		t, err := openOnce(root, name)
 		if !errors.Is(err, errReplaced) {
 			return t, err
 		}
@@ -173,45 +201,60 @@ func open(path string) (*target, error) {
 	return nil, ErrChanged
 }
 
-func openOnce(path string) (_ *target, err error) {
-	if err := refuse(path); err != nil {
-		return nil, err
-	}
-	file, err := os.OpenFile(path, os.O_RDWR|openFlags, 0)
+func openOnce(root, name string) (*target, error) {
+	folder, err := os.OpenRoot(root)
 	if err != nil {
+		return nil, missing(err)
+	}
+	t := &target{root: folder, name: name, base: filepath.Base(name)}
+	if err := t.open(); err != nil {
+		t.close()
 		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			file.Close()
-		}
-	}()
-	if err := lock(file, lockWait); err != nil {
-		return nil, err
-	}
-	info, err := file.Stat()
-	if err != nil {
-		return nil, err
-	}
-	now, err := os.Lstat(path)
-	if err != nil || !os.SameFile(now, info) {
-		return nil, errReplaced
-	}
-	if links(info) > 1 {
-		return nil, ErrHardLinks
-	}
-	return &target{path, file, info}, nil
+	return t, nil
 }
 
-// refuse says why what stands at path is not even opened: to open a pipe or a
-// device may have effects.
-func refuse(path string) error {
-	info, err := os.Lstat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("%w: %w", ErrChanged, err)
-	case err != nil:
+func (t *target) open() error {
+	var err error
+	if t.dir, err = t.root.OpenRoot(filepath.Dir(t.name)); err != nil {
+		return missing(err)
+	}
+	if err := refuse(t.dir, t.base); err != nil {
 		return err
+	}
+	if t.file, err = t.dir.OpenFile(t.base, os.O_RDWR|openFlags, 0); err != nil {
+		return err
+	}
+	if err := lock(t.file, lockWait); err != nil {
+		return err
+	}
+	if t.info, err = t.file.Stat(); err != nil {
+		return err
+	}
+	if now, err := t.dir.Lstat(t.base); err != nil || !os.SameFile(now, t.info) {
+		return errReplaced
+	}
+	if links(t.info) > 1 {
+		return ErrHardLinks
+	}
+	return nil
+}
+
+// missing is err, what is not there being a change.
+func missing(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w: %w", ErrChanged, err)
+	}
+	return err
+}
+
+// refuse says why what has the name in dir is not even opened: to open a pipe or
+// a device may have effects.
+func refuse(dir *os.Root, name string) error {
+	info, err := dir.Lstat(name)
+	switch {
+	case err != nil:
+		return missing(err)
 	case info.Mode()&fs.ModeSymlink != 0:
 		return ErrSymlink
 	case !info.Mode().IsRegular():

@@ -98,6 +98,11 @@ func TestWriteFileDiskFull(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	dir, err := os.OpenRoot(filepath.Dir(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dir.Close()
 	var before syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &before); err != nil {
 		t.Skip(err)
@@ -105,7 +110,7 @@ func TestWriteFileDiskFull(t *testing.T) {
 	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 1000, Max: before.Max}); err != nil {
 		t.Skip(err)
 	}
-	_, err = writeTemp(filepath.Dir(path), info, make([]byte, 5000))
+	_, err = writeTemp(dir, info, make([]byte, 5000))
 	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &before); err != nil {
 		t.Fatal(err)
 	}

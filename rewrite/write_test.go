@@ -192,7 +192,7 @@ func TestWriteFileChangedLate(t *testing.T) {
 				t.Skip("an open file is neither removed nor replaced there")
 			}
 			path := newFile(t, []byte("old"), 0o644)
-			r, err := stage(path, []byte("old"), []byte("new"))
+			r, err := stage(filepath.Dir(path), filepath.Base(path), []byte("old"), []byte("new"))
 			ok(t, err)
 			tt.change(t, path)
 			if err := r.commit(); !errors.Is(err, ErrChanged) {
@@ -209,7 +209,7 @@ func TestWriteFileChangedLate(t *testing.T) {
 
 func TestWriteFileRenameFails(t *testing.T) {
 	path := newFile(t, []byte("old"), 0o644)
-	r, err := stage(path, []byte("old"), []byte("new"))
+	r, err := stage(filepath.Dir(path), filepath.Base(path), []byte("old"), []byte("new"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -277,6 +277,84 @@ func TestWriteFileRefuses(t *testing.T) {
 		}
 		checkFile(t, path, []byte("a"))
 	})
+}
+
+// TestWriteFileSwappedFolder swaps a folder on the way for a link that leads out
+// of the tree, to a file of the same name and content: that one stays as it is.
+func TestWriteFileSwappedFolder(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("an open folder is not renamed there")
+	}
+	name := filepath.Join("a", "b", "file.yaml")
+	for _, tt := range []struct {
+		when  string
+		write func(root string, swap func()) error
+		want  string // what the file holds then, wherever it is
+	}{
+		{"before the first look", func(root string, swap func()) error {
+			swap()
+			return WriteFileIn(root, name, []byte("old"), []byte("new"))
+		}, "old"},
+		{"before the last look", func(root string, swap func()) error {
+			r, err := stage(root, name, []byte("old"), []byte("new"))
+			if err != nil {
+				return err
+			}
+			swap()
+			return r.commit()
+		}, "old"},
+		{"before the rename", func(root string, swap func()) error {
+			r, err := stage(root, name, []byte("old"), []byte("new"))
+			if err != nil {
+				return err
+			}
+			err = r.unchanged()
+			swap()
+			_ = r.place(err)
+			return errors.New("not seen any more")
+		}, "new"},
+	} {
+		t.Run(tt.when, func(t *testing.T) {
+			root, outside := t.TempDir(), t.TempDir()
+			for _, dir := range []string{root, outside} {
+				if err := os.MkdirAll(filepath.Join(dir, "a", "b"), 0o755); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(filepath.Join(dir, name), []byte("old"), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			swap := func() {
+				if err := os.Rename(filepath.Join(root, "a"), filepath.Join(root, "moved")); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.Symlink(filepath.Join(outside, "a"), filepath.Join(root, "a")); err != nil {
+					t.Skip(err)
+				}
+			}
+			if err := tt.write(root, swap); err == nil {
+				t.Error("no error")
+			}
+			checkFile(t, filepath.Join(outside, name), []byte("old"))
+			checkFile(t, filepath.Join(root, "moved", "b", "file.yaml"), []byte(tt.want))
+		})
+	}
+}
+
+// TestRemoveTempsOutside holds that no link leads to what is removed.
+func TestRemoveTempsOutside(t *testing.T) {
+	root, outside := t.TempDir(), t.TempDir()
+	temp := filepath.Join(outside, ".digestlint-1.tmp")
+	if err := os.WriteFile(temp, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(outside, filepath.Join(root, "a")); err != nil {
+		t.Skip(err)
+	}
+	if removed := RemoveTemps(root, "a"); len(removed) > 0 {
+		t.Errorf("removed %q", removed)
+	}
+	checkFile(t, temp, nil)
 }
 
 // TestWriteFileSameOld has several writers who all have read the same: one
@@ -464,6 +542,6 @@ func kill(t *testing.T, path string, after time.Duration) {
 // removeTemps removes what a killed writer left, and fails for anything else.
 func removeTemps(t *testing.T, path string) {
 	t.Helper()
-	RemoveTemps(filepath.Dir(path))
+	RemoveTemps(filepath.Dir(path), ".")
 	checkFolder(t, path)
 }

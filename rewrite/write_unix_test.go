@@ -90,7 +90,7 @@ func TestLock(t *testing.T) {
 // the one that waited then looks at the new file, not at the one it has open.
 func TestWriteFileWaits(t *testing.T) {
 	path := newFile(t, []byte("a"), 0o644)
-	r, err := stage(path, []byte("a"), []byte("b"))
+	r, err := stage(filepath.Dir(path), filepath.Base(path), []byte("a"), []byte("b"))
 	if err != nil {
 		t.Fatal(err)
 	}
