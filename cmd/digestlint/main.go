@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -39,7 +40,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	app := &app{stdin: stdin, stdout: stdout, stderr: stderr}
 	root := app.root()
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	err := execute(ctx, root)
 	err = cmp.Or(err, app.profile.stop())
 	var e *exitError
 	switch {
@@ -54,6 +55,29 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	}
 	app.complain(err)
 	return exitUsage
+}
+
+// grace is how long a command may take to end by itself after a signal: to say
+// what it has done, or to write the file that it is at.
+const grace = 800 * time.Millisecond
+
+// execute runs the command. One that does not heed the signal in time, as it is
+// deep in a parser or waits for its input, is left behind: the process ends soon,
+// and what it writes is whole at every moment.
+func execute(ctx context.Context, root *cobra.Command) error {
+	done := make(chan error, 1)
+	go func() { done <- root.ExecuteContext(ctx) }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(grace):
+		return ctx.Err()
+	}
 }
 
 // app is what the commands share.
