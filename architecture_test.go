@@ -31,13 +31,14 @@ var mayImport = map[string][]string{
 	"rewrite":        {"source", "image"},
 	"rules":          {"source", "image", "rewrite", "advisories"},
 	"report":         {"source", "image", "rules"},
+	"git":            {},
 	"registry":       {"image"},
 	"cache":          {},
 	"digests":        {"image"},
 	"resolve":        {"image", "advisories", "registry", "cache", "digests", "lint", "rules"},
 	"config":         {"image", "rules"},
-	"exposure":       {"source", "image", "advisories", "parsers", "rewrite", "rules", "report", "registry", "cache", "digests", "resolve", "config", "lint"},
-	"lint":           {"source", "image", "advisories", "parsers", "rewrite", "rules"},
+	"exposure":       {"source", "image", "advisories", "parsers", "rewrite", "rules", "report", "registry", "cache", "digests", "resolve", "config", "lint", "git"},
+	"lint":           {"source", "image", "advisories", "parsers", "rewrite", "rules", "git"},
 	"lsp":            {"source", "image", "advisories", "parsers", "rewrite", "rules", "report", "config", "lint"},
 	"cmd/digestlint": {"source", "image", "advisories", "parsers", "rewrite", "rules", "report", "registry", "cache", "digests", "resolve", "lint", "config", "exposure", "lsp"},
 
@@ -63,7 +64,7 @@ var doors = map[string][]string{
 
 // offline are the packages behind check and refs, and behind lsp until a user
 // chooses to pin: nothing that they import, however far away, opens connections.
-var offline = []string{"source", "image", "advisories", "parsers", "rewrite", "rules", "report", "lint", "config", "lsp"}
+var offline = []string{"source", "image", "advisories", "parsers", "rewrite", "rules", "report", "lint", "config", "lsp", "git"}
 
 // noFiles are the packages that see bytes only.
 var noFiles = []string{"source", "image", "parsers", "rules", "advisories"}

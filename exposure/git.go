@@ -11,47 +11,25 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+
+	"github.com/digestlint/digestlint/git"
 )
 
-// git runs commands in a repository, or in a folder of one. They only read it,
-// and nothing that its configuration names is run: no hook, pager, file system
-// monitor, filter or remote helper.
-type git struct{ dir string }
+// gitFolder runs git in a repository, or in a folder of one, by the rules of
+// package git.
+type gitFolder struct{ dir string }
 
 // errNoRepository is what is said of a folder that git knows nothing of.
 var errNoRepository = errors.New("not a git repository")
 
 // command is git with args. Only plumbing is called, whose output the
-// configuration does not change.
-func (g git) command(ctx context.Context, args ...string) *exec.Cmd {
-	fixed := []string{
-		"--no-pager", "--no-optional-locks", "--no-replace-objects", "--literal-pathspecs",
-		"-c", "core.fsmonitor=false", "-c", "core.hooksPath=" + os.DevNull, "-c", "core.untrackedCache=keep",
-		"-c", "core.quotePath=false", "-c", "core.sshCommand=false", "-c", "advice.graftFileDeprecated=false",
-	}
-	cmd := exec.CommandContext(ctx, "git", append(fixed, args...)...)
-	cmd.Dir = g.dir
-	cmd.Env = gitEnvironment(os.Environ())
+// configuration does not change, and the history is read as it was stored:
+// without replacements and grafts.
+func (g gitFolder) command(ctx context.Context, args ...string) *exec.Cmd {
+	fixed := []string{"--no-replace-objects", "--literal-pathspecs", "-c", "core.quotePath=false", "-c", "advice.graftFileDeprecated=false"}
+	cmd := git.Command(ctx, g.dir, git.Elsewhere(os.Environ()), append(fixed, args...)...)
+	cmd.Env = append(cmd.Env, "GIT_GRAFT_FILE="+os.DevNull)
 	return cmd
-}
-
-// gitEnvironment is the environment for git. What a hook of another repository
-// may have set, like GIT_DIR, is left out; the user's own configuration stays,
-// since it says which repositories of others are safe to read.
-func gitEnvironment(environ []string) []string {
-	var env []string
-	for _, v := range environ {
-		if !strings.HasPrefix(v, "GIT_") || strings.HasPrefix(v, "GIT_CONFIG_") || strings.HasPrefix(v, "GIT_EXEC_PATH=") {
-			env = append(env, v)
-		}
-	}
-	return append(env,
-		"LC_ALL=C", "GIT_TERMINAL_PROMPT=0", "GIT_OPTIONAL_LOCKS=0",
-		// Missing objects of a partial clone are not fetched. Git before
-		// 2.45 knows the second way only.
-		"GIT_NO_LAZY_FETCH=1", "GIT_ALLOW_PROTOCOL=none",
-		"GIT_GRAFT_FILE="+os.DevNull,
-	)
 }
 
 // maxStderr bounds what is kept of git's complaints, in bytes.
@@ -67,7 +45,7 @@ func (l *limited) Write(p []byte) (int, error) {
 }
 
 // output is what a command prints.
-func (g git) output(ctx context.Context, args ...string) ([]byte, error) {
+func (g gitFolder) output(ctx context.Context, args ...string) ([]byte, error) {
 	var out bytes.Buffer
 	err := g.stream(ctx, nil, func(r *bufio.Reader) error {
 		_, err := out.ReadFrom(r)
@@ -77,7 +55,7 @@ func (g git) output(ctx context.Context, args ...string) ([]byte, error) {
 }
 
 // line is what a command prints, without the line ending; empty where it fails.
-func (g git) line(ctx context.Context, args ...string) string {
+func (g gitFolder) line(ctx context.Context, args ...string) string {
 	out, err := g.output(ctx, args...)
 	if err != nil {
 		return ""
@@ -87,7 +65,7 @@ func (g git) line(ctx context.Context, args ...string) string {
 
 // stream runs a command, writing its input and reading its output at once. The
 // first that fails ends both.
-func (g git) stream(ctx context.Context, in func(*bufio.Writer) error, out func(*bufio.Reader) error, args ...string) error {
+func (g gitFolder) stream(ctx context.Context, in func(*bufio.Writer) error, out func(*bufio.Reader) error, args ...string) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	cmd := g.command(ctx, args...)

@@ -41,7 +41,7 @@ func ReadRepository(ctx context.Context, dir string, all bool, rec *Recorder) er
 	}
 	defer root.Close()
 	r := &repository{
-		dir: dir, all: all, rec: rec, root: root, git: git{dir}, subjects: newSubjects(rec.Set()),
+		dir: dir, all: all, rec: rec, root: root, git: gitFolder{dir}, subjects: newSubjects(rec.Set()),
 		source: Source{Kind: "repository", Name: dir, Unit: "commits"},
 	}
 	if err := r.read(ctx); err != nil {
@@ -57,7 +57,7 @@ type repository struct {
 	all      bool
 	rec      *Recorder
 	root     *os.Root
-	git      git
+	git      gitFolder
 	subjects *subjects
 	source   Source
 

@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/digestlint/digestlint/git"
 	"github.com/digestlint/digestlint/rules"
 )
 
@@ -100,10 +102,10 @@ func (c *Changes) git(ctx context.Context, args ...string) ([]byte, error) {
 }
 
 func (c *Changes) gitInput(ctx context.Context, stdin io.Reader, args ...string) ([]byte, error) {
-	cmd := gitCommand(ctx, c.top, args...)
+	cmd := git.Command(ctx, c.top, os.Environ(), args...)
 	cmd.Stdin = stdin
 	if args[0] == "diff" {
-		withoutFilters(ctx, cmd)
+		git.WithoutFilters(ctx, cmd)
 	}
 	out, err := cmd.Output()
 	var exit *exec.ExitError

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/digestlint/digestlint/git"
 )
 
 // entry is a file to look at.
@@ -88,7 +90,7 @@ func reason(err error) string {
 // gitFiles lists the tracked and the untracked, not ignored files below dir,
 // relative to it.
 func gitFiles(ctx context.Context, dir string) ([]string, error) {
-	cmd := gitCommand(ctx, dir, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate")
+	cmd := git.Command(ctx, dir, os.Environ(), "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate")
 	out, err := cmd.Output()
 	if err != nil {
 		return nil, err
