@@ -3,18 +3,19 @@ package parsers
 import (
 	"bytes"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
 // Most documents of a tree are written in a small part of YAML: block mappings
-// and sequences of scalars that end with their line, block scalars, and short
-// flow collections. blockYAML reads that part, and nothing else, to the very
+// and sequences of scalars that end with their line, block scalars, and flow
+// collections, JSON among them. blockYAML reads that part, and nothing else, to the very
 // tree that the library makes of it but for comments and the tags of plain
 // scalars, which [yaml.Node.ShortTag] finds when asked; it takes about a tenth
 // of the time. Whatever it does not know for certain (anchors, tags, tabs, a
-// scalar or a flow collection over several lines, any error) it leaves to the
+// scalar over several lines, any error) it leaves to the
 // library. FuzzBlockYAML holds the two against each other.
 type blockYAML struct {
 	data []byte
@@ -411,6 +412,13 @@ func (b *blockYAML) doubleQuoted(line []byte, start int) *node {
 			text = append(text, '\n')
 		case 't':
 			text = append(text, '\t')
+		case 'u':
+			r := escapedUnit(line[b.at-1:])
+			if utf16.IsSurrogate(r) || r == utf8.RuneError {
+				return nil
+			}
+			text = utf8.AppendRune(text, r)
+			b.at += len("XXXX")
 		default: // rare, and the library knows which there are
 			return nil
 		}
@@ -428,7 +436,7 @@ func (b *blockYAML) quotedScalar(style yaml.Style, start int) *node {
 	return b.scalar(style, string(b.text), start)
 }
 
-// flow reads a flow collection or a scalar of one, up to its end on the line.
+// flow reads a flow collection or a scalar of one.
 func (b *blockYAML) flow() *node {
 	if b.depth++; b.depth > blockDepth {
 		return nil
@@ -445,14 +453,28 @@ func (b *blockYAML) flow() *node {
 	return b.flowPlain()
 }
 
+// flowSpace goes to the next character that is no white space, over lines. It
+// reports false where there is none, or a document may end.
+func (b *blockYAML) flowSpace() bool {
+	for {
+		for ; b.at < b.eol; b.at++ {
+			if c := b.data[b.at]; c != ' ' && c != '\t' {
+				return true
+			}
+		}
+		if !b.nextLine() || isMarker(b.data[b.bol:b.eol], "---") || isMarker(b.data[b.bol:b.eol], "...") {
+			return false
+		}
+	}
+}
+
 func (b *blockYAML) flowCollection(kind yaml.Kind, tag string, closing byte) *node {
 	n := b.make(kind, tag, b.at)
 	n.Style = yaml.FlowStyle
 	from := len(b.open)
 	b.at++
 	for {
-		b.spaces()
-		if b.at == b.eol {
+		if !b.flowSpace() {
 			return nil
 		}
 		if b.data[b.at] == closing {
@@ -460,29 +482,17 @@ func (b *blockYAML) flowCollection(kind yaml.Kind, tag string, closing byte) *no
 			return b.close(n, from)
 		}
 		if kind == yaml.MappingNode {
-			if c := b.data[b.at]; c == '[' || c == '{' {
+			key := b.flowKey()
+			if key == nil || !b.flowSpace() {
 				return nil
 			}
-			start := b.at
-			key := b.flow()
-			if key == nil || b.at >= b.eol || !b.is(':') || b.at-start > blockKey {
-				return nil
-			}
-			b.at++
-			b.spaces()
 			b.open = append(b.open, key)
 		}
-		if b.at == b.eol {
-			return nil
-		}
 		item := b.flow()
-		if item == nil {
+		if item == nil || !b.flowSpace() {
 			return nil
 		}
 		b.open = append(b.open, item)
-		if b.spaces(); b.at == b.eol {
-			return nil
-		}
 		switch b.data[b.at] {
 		case ',':
 			b.at++
@@ -491,6 +501,26 @@ func (b *blockYAML) flowCollection(kind yaml.Kind, tag string, closing byte) *no
 			return nil
 		}
 	}
+}
+
+// flowKey reads a scalar and the colon behind it.
+func (b *blockYAML) flowKey() *node {
+	start := b.at
+	var key *node
+	switch c := b.data[b.at]; c {
+	case '"', '\'':
+		key = b.quoted()
+	default:
+		key = b.flowPlain()
+	}
+	if key == nil || b.at >= b.eol || b.data[b.at] != ':' || b.at-start > blockKey {
+		return nil
+	}
+	if key.Style == 0 && !b.ends(b.at+1) {
+		return nil
+	}
+	b.at++
+	return key
 }
 
 // flowPlain reads a plain scalar within a flow collection.
@@ -516,9 +546,6 @@ func (b *blockYAML) flowPlain() *node {
 			return nil
 		}
 		break
-	}
-	if i == b.eol {
-		return nil
 	}
 	b.at = i
 	for b.data[i-1] == ' ' {

@@ -59,6 +59,7 @@ func TestBlockYAML(t *testing.T) {
 		"a: []\nb: {}\nc: [d, 'e', \"f\", g h, [i], {j: k}, ]\nl: { m: n , \"o\": p}\n",
 		"a: |\n  b\n   c\n\n  d\ne: f\n", "a: >\n  b\n  c\n\n  d\n   e\n  f\n", "a: |-\n  b\n\n\nc: >+\n  d\n\n\ne: |+\n\n\nf: |\n",
 		"a: |\n\n  b\n", "a: |\n  b", "a: >-\n  b\n  ", "- |\n b\n- >\n  c\n", "a: |  # comment\n  b\n  \tc\n", "a:\n  |\n  b\n",
+		"{\n\t\"a\":1,\n\t\"b\": [-1,true, \"\\u00e9\\u003c\"\n\n],\n \"c\":{}\n}\n\n", "[\n]", "a: [b,\n c\n]\nd: {e: f\n, g: h,\n}\n",
 		"<<: a\nb: null\nc: ~\nd: yes\ne: 1.5\nf: 0x1f\ng: 2001-01-01\n",
 		"  a: b\n  c: d\n", "a:\n    b\nc: d\n", "a:\n  \"b\"\n", "a: [b]\n#c\n  #d\ne: f\n", "a: -b\nc: -1\n", "a: b\n---\n",
 		"a: http://b:80/c?d=e&f\n", "- a\n-\n- b", "a:\n-\n- b:\nc:\n",
@@ -74,8 +75,8 @@ func TestBlockYAML(t *testing.T) {
 	}
 	// What needs more thought than it is worth is the library's.
 	for _, text := range []string{
-		"", "a", "- &a b\n", "a: *b\n", "a: !b c\n", "a: b\n  c\n", "a: 'b\n  c'\n", "a: [b,\n c]\n", "a:\tb\n", "a: b\r\n", "? a\n: b\n", "a: b: c\n",
-		"a: b\n c: d\n", "a:\n  b: c\n d: e\n", "a: \"\\x41\"\n", "a: |2\n  b\n", "a: |\n  \tb\n", "a\n: b\n", "%YAML 1.1\n---\na: b\n", "a: b\n- c\n", "a: - b\n",
+		"", "a", "- &a b\n", "a: *b\n", "a: !b c\n", "a: b\n  c\n", "a: 'b\n  c'\n", "a:\tb\n", "a: b\r\n", "? a\n: b\n", "a: b: c\n",
+		"a: b\n c: d\n", "a:\n  b: c\n d: e\n", "a: \"\\x41\"\n", "a: |2\n  b\n", "[a\n b]\n", "[a,\n---\nb]\n", "{\"a\"\n: b}\n", "{a:b}\n", "[\"\\ud83d\\ude00\"]\n", "[\"\\u12\"]\n", "[a # b\n]\n", "a: |\n  \tb\n", "a\n: b\n", "%YAML 1.1\n---\na: b\n", "a: b\n- c\n", "a: - b\n",
 		"{a: b}: c\n", "a: b\n...\n", "a: {b: }\n", "a: [b: c]\n", "a: {b}\n", "a: \"b\"c\n", "a: [b] c\n", "a: @b\n", "a: |\n    \n  b\n", "a: b\x00\n", "\xef\xbb\xbfa: b\n",
 	} {
 		if difference, read := blockDifference([]byte(text)); read {
@@ -94,7 +95,7 @@ func TestBlockYAMLFiles(t *testing.T) {
 	docs, read := 0, 0
 	for _, root := range roots {
 		err := filepath.WalkDir(root, func(name string, d os.DirEntry, err error) error {
-			if err != nil || !d.Type().IsRegular() || !isYAML(filepath.ToSlash(name)) {
+			if err != nil || !d.Type().IsRegular() || !newCandidate(filepath.ToSlash(name), nil).isYAMLOrJSON() {
 				return err
 			}
 			data, err := os.ReadFile(name)
@@ -126,6 +127,7 @@ func TestBlockYAMLFiles(t *testing.T) {
 func FuzzBlockYAML(f *testing.F) {
 	f.Add([]byte("a:\n- b: 'c'\n  d: |\n    e\n\n   f\n- {g: [h, \"i\"]}\n# j\nk: >-\n l\n"))
 	f.Add([]byte("---\n\"a\" : b # c\nd:\n  - - e\n    -\n  - \"f\"\n<<: g: h\n"))
+	f.Add([]byte("{\n\t\"a\":1, \"b\": [-1 ,true, \"\\u00e9\"\n],\n \"c\":{d: e}}\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, text := range splitDocuments(source.Whole(&source.File{Path: "a.yaml", Data: data})) {
 			if difference, _ := blockDifference(text.Data); difference != "" {
