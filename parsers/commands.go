@@ -25,6 +25,9 @@ type word struct {
 	// holds is what the value is known to be, where one expansion is all of
 	// the word.
 	holds holdKind
+	// transport is set where the value is known to begin with
+	// registryTransport.
+	transport bool
 }
 
 // holdKind is what an expansion gives.
@@ -538,6 +541,9 @@ func (r *commandReader) add(u use, i, start, end int) {
 	ref := text[start:end]
 	switch {
 	case u.transport: // skopeo: anything else is a directory, an archive, a daemon
+		if r.words[i].transport {
+			break
+		}
 		if !strings.HasPrefix(ref, registryTransport) {
 			return
 		}

@@ -45,6 +45,9 @@ func detectGitLab(c *Candidate) Certainty {
 			return Likely
 		}
 	}
+	if strings.HasPrefix(base, ".gitlab-ci") { // .gitlab-ci-deploy.yml
+		return Likely
+	}
 	if strings.Contains(base, "gitlab") && slices.ContainsFunc(c.keys(), func(k string) bool { return k == "stages" || k == "include" || k == "variables" }) {
 		return Likely
 	}

@@ -145,8 +145,11 @@ func (k *kubernetes) scan(data []byte, i int) (variable, bool) {
 
 func (k *kubernetes) ownScanner() scanner {
 	outer := k.pass.scanner()
-	if k.group == argoGroup {
+	switch {
+	case k.group == argoGroup:
 		return firstOf(scanArgo, outer)
+	case k.tekton():
+		outer = firstOf(scanPipelinesAsCode, outer)
 	}
 	return firstOf(scanParenthesis, outer)
 }
@@ -159,7 +162,7 @@ func (k *kubernetes) templates() templating {
 	case k.group == argoGroup:
 		t.scan = scanArgo
 	case k.tekton():
-		t.scan = scanTekton
+		t.scan = firstOf(scanTekton, scanPipelinesAsCode)
 	}
 	if outer := k.pass.vars.scan; outer != nil {
 		if t.scan == nil {
@@ -202,6 +205,19 @@ func scanTekton(data []byte, i int) (variable, bool) {
 			return !bytes.ContainsAny(name, " \t\n")
 		}
 		return bytes.HasPrefix(name, []byte("params["))
+	})
+}
+
+// scanPipelinesAsCode finds the "{{name}}" that Pipelines as Code fills in
+// (https://docs.redhat.com/en/documentation/red_hat_openshift_pipelines/1.18/html/pipelines_as_code/creating-pipeline-runs-pac).
+func scanPipelinesAsCode(data []byte, i int) (variable, bool) {
+	return scanBetween(data, i, "{{", "}}", func(name []byte) bool {
+		switch string(name) {
+		case "repo_owner", "repo_name", "repo_url", "revision", "sender", "source_branch", "target_branch",
+			"pull_request_number", "git_auth_secret":
+			return true
+		}
+		return false
 	})
 }
 

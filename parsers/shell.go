@@ -816,6 +816,8 @@ func (s *script) word(w *syntax.Word) shellWord {
 		out.name = out.parts[0].name
 		out.holds = holds(out.parts[0], w)
 	}
+	out.transport = len(out.parts) > 0 && out.parts[0].opaque && len(out.parts[0].exprs) > 0 &&
+		!slices.ContainsFunc(out.parts[0].exprs, func(e expr) bool { return !e.startsWith(registryTransport) })
 	if len(w.Parts) == 1 {
 		_, double := w.Parts[0].(*syntax.DblQuoted)
 		out.quoted = double && out.name != "@" && !strings.HasSuffix(out.name, "[@]")
@@ -839,10 +841,10 @@ func holds(p part, w *syntax.Word) holdKind {
 	operands, options := 0, 0
 	for _, e := range p.exprs {
 		switch text := e.text(); {
-		case len(e.missing()) > 0 || text == "" || strings.ContainsAny(text, spaces) && text[0] != '-':
-			return holdsAnything
-		case text[0] == '-':
+		case e.startsWith("-"): // whatever follows in it
 			options++
+		case len(e.missing()) > 0 || text == "" || strings.ContainsAny(text, spaces):
+			return holdsAnything
 		default:
 			operands++
 		}
@@ -969,7 +971,11 @@ func (s *script) use(w shellWord, o operand, name string) {
 		}
 		cut := p.text
 		if p.opaque {
-			values = product(values, p.exprs)
+			exprs := p.exprs
+			if i == 0 && w.transport {
+				exprs = withoutTransport(exprs)
+			}
+			values = product(values, exprs)
 		} else {
 			cut = p.text.Slice(max(o.skip-lo, 0), min(o.end, hi)-lo)
 			values = product(values, []expr{literal(cut)})
@@ -988,6 +994,20 @@ func (s *script) use(w shellWord, o operand, name string) {
 		f.confidence = image.Low
 	}
 	s.pass.Use(f)
+}
+
+// withoutTransport is texts that begin with registryTransport, without it.
+func withoutTransport(texts []expr) []expr {
+	var out []expr
+	for _, e := range texts {
+		e = slices.Clone(e)
+		e[0].text = e[0].text[len(registryTransport):]
+		if e[0].exact {
+			e[0].span.Start += len(registryTransport)
+		}
+		out = append(out, e)
+	}
+	return out
 }
 
 // raw is the operand as written between two file offsets: quotes around it are

@@ -358,6 +358,11 @@ func (e expr) text() string {
 	return b.String()
 }
 
+// startsWith reports whether e begins with prefix, all of it in one piece.
+func (e expr) startsWith(prefix string) bool {
+	return len(e) > 0 && strings.HasPrefix(e[0].text, prefix)
+}
+
 // empty reports whether e is known to be no text at all.
 func (e expr) empty() bool {
 	return !slices.ContainsFunc(e, func(p piece) bool { return p.text != "" || p.missing != "" })
