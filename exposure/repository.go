@@ -17,6 +17,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/digestlint/digestlint/git"
 	"github.com/digestlint/digestlint/source"
 )
 
@@ -168,6 +169,7 @@ func (r *repository) locate(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	files := strings.FieldsFunc(string(out), func(c rune) bool { return c == 0 })
+	files = slices.DeleteFunc(files, func(name string) bool { return !git.Below(name) })
 	slices.Sort(files)
 	return slices.Compact(files), nil
 }

@@ -9,6 +9,7 @@ import (
 	"context"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 )
@@ -29,6 +30,21 @@ func Command(ctx context.Context, dir string, environ []string, args ...string) 
 		"GIT_NO_LAZY_FETCH=1", "GIT_ALLOW_PROTOCOL=none",
 	)
 	return cmd
+}
+
+// Below reports whether a name that an index has, with "/", may be one of a file
+// of the tree: git writes down no others, but reads whatever somebody has made
+// up, "../x" and ".git/x" among them.
+func Below(name string) bool {
+	if !filepath.IsLocal(filepath.FromSlash(name)) {
+		return false
+	}
+	for part := range strings.SplitSeq(name, "/") {
+		if strings.EqualFold(part, ".git") { // for file systems that know no case
+			return false
+		}
+	}
+	return true
 }
 
 // Elsewhere is the environment for reading a repository that the user names,

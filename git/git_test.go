@@ -15,6 +15,17 @@ func TestElsewhere(t *testing.T) {
 	}
 }
 
+func TestBelow(t *testing.T) {
+	for name, want := range map[string]bool{
+		"a": true, "a/.gitignore": true, ".github/x": true, "a/b.git/c": true,
+		"../a": false, "a/../../b": false, "/a": false, ".git/a": false, "a/.GIT/b": false, ".git": false, "": false,
+	} {
+		if got := Below(name); got != want {
+			t.Errorf("%q: %v", name, got)
+		}
+	}
+}
+
 // TestCommandEnvironment holds that the environment handed in stays as it is,
 // with room behind its end or without.
 func TestCommandEnvironment(t *testing.T) {

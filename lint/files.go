@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"slices"
@@ -40,7 +41,8 @@ func (e Error) Error() string {
 // be read is reported, and the rest goes on. Git's ignore rules apply to
 // folders; ".git", submodules and symbolic links are not entered. A file named
 // itself is always listed.
-func list(ctx context.Context, paths []string, fail func(Error)) []entry {
+// What git refuses to list is noted, and walked.
+func list(ctx context.Context, paths []string, fail, note func(Error)) []entry {
 	var out []entry
 	seen := map[string]bool{}
 	add := func(e entry) {
@@ -61,6 +63,9 @@ func list(ctx context.Context, paths []string, fail func(Error)) []entry {
 		}
 		below, err := gitFiles(ctx, p)
 		if err != nil {
+			if why := refusal(err); why != "" {
+				note(Error{Path: filepath.ToSlash(p), Message: "listed without git, ignored files too: " + why})
+			}
 			below = walkFiles(p, fail)
 		}
 		for _, name := range below {
@@ -87,9 +92,27 @@ func reason(err error) string {
 	return err.Error()
 }
 
+// refusal is why git does not list the files of a repository, empty where there
+// is none, or no git.
+func refusal(err error) string {
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || bytes.Contains(exit.Stderr, []byte("not a git repository")) {
+		return ""
+	}
+	line, _, _ := bytes.Cut(exit.Stderr, []byte("\n"))
+	return string(line)
+}
+
 // gitFiles lists the tracked and the untracked, not ignored files below dir,
 // relative to it.
 func gitFiles(ctx context.Context, dir string) ([]string, error) {
+	if os.Getenv("GIT_WORK_TREE") != "" {
+		// Outside of that git would list its files as if they were here.
+		inside, err := git.Command(ctx, dir, os.Environ(), "rev-parse", "--is-inside-work-tree").Output()
+		if err != nil || string(inside) != "true\n" {
+			return nil, errors.New("the folder is no part of the work tree")
+		}
+	}
 	cmd := git.Command(ctx, dir, os.Environ(), "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate")
 	out, err := cmd.Output()
 	if err != nil {
@@ -119,7 +142,7 @@ type realFolders struct {
 
 // hold reports whether the file name, relative to dir, lies below it.
 func (r realFolders) hold(name string) bool {
-	return filepath.IsLocal(filepath.FromSlash(name)) && r.real(path.Dir(name))
+	return git.Below(name) && r.real(path.Dir(name))
 }
 
 func (r realFolders) real(folder string) bool {

@@ -130,6 +130,7 @@ type Result struct {
 	// no longer have as many findings, each with the number that is gone.
 	Stale   []Accepted
 	Errors  []Error
+	Notes   []Error  // what went otherwise than usual, and cost nothing
 	Unknown []string // paths of the files that count as not recognised
 	Summary Summary
 	// Local decides which uses name what the tree builds itself.
@@ -170,7 +171,7 @@ func start(ctx context.Context, opts Options) (*run, error) {
 	if opts.Stdin != nil {
 		paths = slices.DeleteFunc(paths, func(p string) bool { return p == "-" })
 	}
-	files := list(ctx, r.unsaved(paths), r.fail)
+	files := list(ctx, r.unsaved(paths), r.fail, func(e Error) { r.result.Notes = append(r.result.Notes, e) })
 	files = opts.selected(files)
 	slices.SortFunc(files, func(a, b entry) int { return cmp.Compare(a.path, b.path) })
 	r.read(ctx, files)

@@ -229,6 +229,9 @@ func (a *app) report(res *lint.Result) {
 		a.status = exitIncomplete
 	}
 	if a.verbose {
+		for _, n := range res.Notes {
+			fmt.Fprintf(a.stderr, "digestlint: %s\n", report.Visible(n.Error()))
+		}
 		for _, p := range res.Unknown {
 			fmt.Fprintf(a.stderr, "digestlint: %s: not recognised\n", report.Visible(p))
 		}
