@@ -124,6 +124,16 @@ func (r *commandReader) command(at, depth int) {
 	if r.words[at].text == string(opaque) && at+1 < len(r.words) && findProgram(r.words[at+1]) != nil {
 		r.command(at+1, depth+1)
 	}
+	if r.wraps(at) {
+		r.command(at+1, depth+1)
+	}
+}
+
+// wraps reports whether words[at] is a script of its own that gets a shell with
+// options to run: "./runner.sh bash -c '…'".
+func (r *commandReader) wraps(at int) bool {
+	return at+2 < len(r.words) && strings.HasSuffix(r.words[at].text, ".sh") && strings.HasPrefix(r.words[at+2].text, "-") &&
+		findProgram(r.words[at+1]) == programs()["sh"]
 }
 
 // isAssignment reports whether s is NAME=value, as in front of a command.

@@ -450,6 +450,8 @@ nice -n 5 docker run «x»
 nice -10 docker run «x»
 ionice -c 3 nice docker run «x»
 timeout 60 docker pull «x»
+/usr/local/bin/runner.sh /bin/sh -ce ⟦'docker pull x'⟧
+runner.sh bash script docker pull x
 timeout -k 5 --signal=KILL 60s docker pull «x»
 stdbuf -oL docker run «x»
 xargs docker pull

@@ -79,6 +79,7 @@ type jenkins struct {
 	declared   map[int]bool // tokens that are the names of functions
 	parameters int          // the token that ends the last list of parameters
 	pending    []groovyAssignment
+	ran        map[*groovyVariable]bool // what shell steps run, read once
 	// taken is the token up to which strings have been read as something.
 	taken int
 }
@@ -98,7 +99,7 @@ type groovyAssignment struct {
 
 func parseJenkinsfile(p *Pass) {
 	src := lexGroovy(p.Text)
-	j := &jenkins{groovyScript: newGroovyScript(src), pass: p, functions: map[string]*groovyFunction{}, declared: map[int]bool{}}
+	j := &jenkins{groovyScript: newGroovyScript(src), pass: p, functions: map[string]*groovyFunction{}, declared: map[int]bool{}, ran: map[*groovyVariable]bool{}}
 	j.problems()
 	j.contexts()
 	for k := range j.tokens {
@@ -628,6 +629,20 @@ func (j *jenkins) script(k int, shell string) {
 		return
 	}
 	j.taken = max(j.taken, after)
+	j.commands(x, k, shell)
+	// def cmd = "docker pull ${image}"; sh cmd
+	if v, ok := j.named(x); ok && v.cut == 0 && len(v.exprs) <= maxValues && !j.ran[v] {
+		j.ran[v] = true
+		for _, value := range v.exprs {
+			if value.src.kind(value.from) == groovyString {
+				j.commands(value, k, shell)
+			}
+		}
+	}
+}
+
+// commands reads the text x, which the shell step at token k runs.
+func (j *jenkins) commands(x groovyRange, k int, shell string) {
 	text, outer := j.embed(x, "\x01", "\x02")
 	look := func(name string) *binding {
 		if v := j.exported(name, k); v != nil {
