@@ -79,11 +79,14 @@ type logEntry struct {
 	size  int64  // packed; zero where not known
 	mtime time.Time
 	depth int // archives around it
+	// left is how many bytes all that is packed in the named file may still
+	// unpack to; nil before that is known.
+	left *int64
 }
 
 // within is an entry of the archive e.
 func (e logEntry) within(name string, mtime time.Time) logEntry {
-	return logEntry{path: path.Join(e.path, clean(name)), mtime: cmp.Or(mtime, e.mtime), depth: e.depth + 1}
+	return logEntry{path: path.Join(e.path, clean(name)), mtime: cmp.Or(mtime, e.mtime), depth: e.depth + 1, left: e.left}
 }
 
 // clean is the name of an entry of an archive as a path below it.

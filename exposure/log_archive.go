@@ -25,8 +25,10 @@ const (
 	maxLogDepth = 3
 	// maxLogEntries bounds the entries of one archive.
 	maxLogEntries = 100_000
-	// Logs compress well, and bombs better: what a packed log may hold is
-	// bounded by logRatio times its size, once it is more than logFree bytes.
+	// Logs compress well, and bombs better: what a packed log may hold, and what
+	// all in a file may, is bounded by logRatio times its size, once it is more
+	// than logFree bytes. Entries of a zip can overlap, so that each alone tells
+	// nothing of their sum.
 	logRatio = 300
 	logFree  = 256 << 20
 	// maxSpool bounds an archive that has to be copied to be read, in bytes.
@@ -38,6 +40,10 @@ var errUnread = errors.New("unpacks to far more than a log would; the rest was n
 
 // packed reads a log or an archive, whichever its first bytes say.
 func (lr *logReader) packed(ctx context.Context, r io.Reader, e logEntry) error {
+	if e.left == nil {
+		left := unpacked(e.size)
+		e.left = &left
+	}
 	b := bufio.NewReaderSize(r, 64<<10)
 	head, err := b.Peek(512)
 	if err != nil && len(head) == 0 && !errors.Is(err, io.EOF) {
@@ -98,33 +104,42 @@ func (lr *logReader) inflated(ctx context.Context, r io.Reader, e logEntry) erro
 // bounded reads an entry that may hold only so much as its packed size allows;
 // a size of zero is unknown.
 func (lr *logReader) bounded(ctx context.Context, r io.Reader, e logEntry, size int64) error {
-	limit := int64(logUnknown)
-	if size > 0 {
-		limit = max(logFree, size*logRatio)
-	}
-	err := lr.packed(ctx, &limitedReader{r: r, left: limit}, e)
+	err := lr.packed(ctx, &limitedReader{r: r, left: unpacked(size), total: e.left}, e)
 	if errors.Is(err, errUnread) {
 		lr.note("%s: %v", cmp.Or(e.path, lr.name), errUnread)
 	}
 	return err
 }
 
+// unpacked is how many bytes something of this packed size may hold.
+func unpacked(size int64) int64 {
+	if size <= 0 {
+		return logUnknown
+	}
+	return max(logFree, size*logRatio)
+}
+
 // logUnknown bounds what is read of a compressed stream whose size is not known,
 // in bytes.
 const logUnknown = 64 << 30
 
-// limitedReader ends with errUnread behind left bytes.
+// limitedReader ends with errUnread behind left bytes, or behind as many as are
+// left of the total, where that is not nil.
 type limitedReader struct {
-	r    io.Reader
-	left int64
+	r     io.Reader
+	left  int64
+	total *int64
 }
 
 func (l *limitedReader) Read(p []byte) (int, error) {
-	if l.left <= 0 {
+	if l.left <= 0 || l.total != nil && *l.total <= 0 {
 		return 0, errUnread
 	}
 	n, err := l.r.Read(p[:min(int64(len(p)), l.left)])
 	l.left -= int64(n)
+	if l.total != nil {
+		*l.total -= int64(n)
+	}
 	return n, err
 }
 
@@ -162,6 +177,9 @@ func (lr *logReader) zipped(ctx context.Context, r, b io.Reader, e logEntry) err
 		if err := lr.zipEntry(ctx, entry, e.within(entry.Name, entry.Modified)); err != nil {
 			if ctx.Err() != nil {
 				return ctx.Err()
+			}
+			if *e.left <= 0 {
+				return err // and so all others
 			}
 			lr.rec.Error(err)
 		}

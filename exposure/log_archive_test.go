@@ -4,8 +4,12 @@ import (
 	"archive/tar"
 	"archive/zip"
 	"bytes"
+	"compress/flate"
 	"compress/gzip"
+	"encoding/binary"
+	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"os"
 	"path/filepath"
@@ -230,6 +234,70 @@ func TestLogFolder(t *testing.T) {
 	}
 	if s := r.Sources; len(s) != 1 || s[0].Items != 4 || s[0].Name != dir || !strings.Contains(s[0].Notes[0], "in 4 logs") {
 		t.Errorf("got %+v", s)
+	}
+}
+
+// TestLogBombs has archives whose entries each hold no more than they may, and
+// all together far too much: the same bytes over and over, packed once or twice.
+func TestLogBombs(t *testing.T) {
+	const entries, lines = 40, 64 << 20
+	blank := bytes.Repeat([]byte{'\n'}, 1<<20)
+	var packed bytes.Buffer
+	w, err := flate.NewWriter(&packed, flate.BestSpeed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := crc32.NewIEEE()
+	for range lines >> 20 {
+		_, _ = sum.Write(blank)
+		if _, err := w.Write(blank); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	zipped := func(name string, entries int, h zip.FileHeader, data []byte) []byte {
+		var b bytes.Buffer
+		z := zip.NewWriter(&b)
+		for i := range entries {
+			h := h
+			h.Name = fmt.Sprintf("%d%s", i, name)
+			h.CompressedSize64 = uint64(len(data))
+			f, err := z.CreateRaw(&h)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := f.Write(data); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := z.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return b.Bytes()
+	}
+	deflated := zip.FileHeader{Method: zip.Deflate, UncompressedSize64: lines, CRC32: sum.Sum32()}
+	stored := func(data []byte) zip.FileHeader {
+		return zip.FileHeader{Method: zip.Store, UncompressedSize64: uint64(len(data)), CRC32: crc32.ChecksumIEEE(data)}
+	}
+	gz := slices.Concat([]byte("\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"), packed.Bytes(), binary.LittleEndian.AppendUint32(nil, sum.Sum32()), binary.LittleEndian.AppendUint32(nil, lines))
+	inner := zipped(".txt", entries, deflated, packed.Bytes())
+	for name, data := range map[string][]byte{
+		"zip":         inner,
+		"gzip in zip": zipped(".gz", entries, stored(gz), gz),
+		"zip in zip":  zipped(".zip", 2, stored(inner), inner),
+	} {
+		t.Run(name, func(t *testing.T) {
+			lr := newLogReader("bomb", NewRecorder(logSet(t)))
+			err := lr.packed(t.Context(), bytes.NewReader(data), logEntry{size: int64(len(data) / entries)})
+			if !errors.Is(err, errUnread) {
+				t.Errorf("got %v", err)
+			}
+			if lr.total.bytes > logFree+lines || len(lr.total.notes) > 3 {
+				t.Errorf("%d MB read, noted %q", lr.total.bytes>>20, lr.total.notes)
+			}
+		})
 	}
 }
 
