@@ -208,6 +208,9 @@ func (g *github) with(uses string, with *node, pointer string) {
 		if kind == inputNone && isBuildAction(name) && (key.Value == "tags" || key.Value == "dev_tags") {
 			kind = inputOutputs
 		}
+		if kind == inputOutputs && key.Value == "tags" && has(mappingKeys(with), "repository", "image", "image_name", "imageName") {
+			continue // tags alone, as in version 1 of docker/build-push-action
+		}
 		switch kind {
 		case inputImage:
 			if !slices.Contains(noImages, t.String()) {
@@ -335,7 +338,7 @@ var actionInputs = map[string]map[string]input{
 	"azure/aci-deploy":                              {"image": inputImage},
 	"aws-actions/amazon-ecs-render-task-definition": {"image": inputImage},
 	"container-tools/kind-action":                   {"node_image": inputImage},
-	"docker/build-push-action":                      {"tags": inputOutputs, "build-contexts": inputContexts},
+	"docker/build-push-action":                      {"tags": inputOutputs, "repository": inputOutputs, "build-contexts": inputContexts},
 	"docker/metadata-action":                        {"images": inputOutputs},
 	"docker/setup-qemu-action":                      {"image": inputImage},
 	"docker/setup-buildx-action":                    {"driver-opts": inputOptions},
