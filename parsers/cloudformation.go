@@ -18,7 +18,7 @@ var CloudFormation = register(Format{
 	Name:    "cloudformation",
 	Title:   "CloudFormation",
 	Files:   "YAML, JSON and `.template` files with `AWSTemplateFormatVersion`, or `Resources` of AWS types.",
-	Places:  "The images of ECS tasks, Batch jobs, Lambda functions, App Runner and CodeBuild projects, and the shell of `UserData` and build specifications; parameters and conditions are followed.",
+	Places:  "The images of ECS tasks, Batch jobs, Lambda functions, App Runner and CodeBuild projects, and the shell of `UserData`, of what cfn-init and Systems Manager run, and of build specifications; parameters and conditions are followed.",
 	Comment: "#",
 	Detect:  detectCloudFormation,
 	Parse:   parseCloudFormation,
@@ -95,7 +95,7 @@ func (c cloudformation) resource(name string, resource *node) {
 	}
 	for _, place := range cloudFormationImages[kind] {
 		c.walk(properties, strings.Split(place, "."), name+".Properties", func(n *node, pointer string) {
-			if kind == "AWS::CodeBuild::Project" && c.managed(n) {
+			if c.managed(n) {
 				return
 			}
 			c.image(n, role, pointer)
@@ -108,10 +108,14 @@ func (c cloudformation) resource(name string, resource *node) {
 		c.userData(get(properties, "UserData"), name+".Properties.UserData")
 	case "AWS::EC2::LaunchTemplate":
 		c.userData(at(properties, "LaunchTemplateData", "UserData"), name+".Properties.LaunchTemplateData.UserData")
+	case "AWS::SSM::Document":
+		c.runCommands(at(properties, "Content", "mainSteps"), name+".Properties.Content.mainSteps")
 	}
+	c.initCommands(at(resource, "Metadata", "AWS::CloudFormation::Init"), name+".Metadata")
 }
 
-// managed reports whether a value is an image of CodeBuild's own.
+// managed reports whether a value is an image that no registry has by that
+// name.
 func (c cloudformation) managed(n *node) bool {
 	for _, e := range c.exprs(n, 0) {
 		if managedImage(e.text()) {
@@ -430,11 +434,119 @@ func (c cloudformation) text(n *node) (*source.Text, templating) {
 		case "":
 			t, _ := c.doc.content(n)
 			return t, vars
+		case "Join":
+			return c.joined(args)
 		default:
 			return nil, vars
 		}
 	}
 	return nil, vars
+}
+
+// The names that "${…}" stands for in what joined makes: a parameter, or what
+// another function gives.
+const (
+	joinedRef      = "Ref::"
+	joinedFunction = "Fn::"
+)
+
+// joined is the text of "!Join [separator, [element, …]]". A function among the
+// elements stands in it as "${Ref::Name}" or "${Fn::Name}", which no shell has
+// for a variable.
+func (c cloudformation) joined(args *node) (*source.Text, templating) {
+	list := follow(args)
+	if !isSequence(list) || len(list.Content) != 2 {
+		return nil, templating{}
+	}
+	var texts []*source.Text
+	for _, item := range items(list.Content[1]) {
+		name, operand := function(item)
+		if name == "" {
+			operand = item
+		}
+		t, _ := c.doc.content(operand)
+		if t == nil {
+			start := c.doc.offset(follow(item))
+			t = c.doc.text.Slice(start, start)
+		}
+		if name != "" {
+			texts = append(texts, standIn(t, name))
+			continue
+		}
+		texts = append(texts, t)
+	}
+	if len(texts) == 0 {
+		return nil, templating{}
+	}
+	return source.Join(str(list.Content[0]), texts...), templating{scan: scanJoined, look: func(name string) *binding { return c.look(name, nil) }}
+}
+
+// standIn is what stands for a function, at the place of its operand t.
+func standIn(t *source.Text, function string) *source.Text {
+	name := joinedFunction + function
+	if function == "Ref" {
+		name = joinedRef + t.String()
+	}
+	b := source.NewBuilder(t)
+	b.Put("${"+name+"}", 0, len(t.Data))
+	return b.Text()
+}
+
+// scanJoined finds what standIn puts.
+func scanJoined(data []byte, i int) (variable, bool) {
+	for {
+		v, ok := scanSub(data, i)
+		if !ok {
+			return v, false
+		}
+		if name, ok := strings.CutPrefix(v.name, joinedRef); ok {
+			v.name = name
+			return v, true
+		}
+		if strings.HasPrefix(v.name, joinedFunction) {
+			return v, true
+		}
+		i = v.nameStart
+	}
+}
+
+// runCommands reads what a document of Systems Manager runs in a shell
+// (https://docs.aws.amazon.com/systems-manager/latest/userguide/documents-command-ssm-plugin-reference.html).
+func (c cloudformation) runCommands(steps *node, pointer string) {
+	for i, step := range items(steps) {
+		if str(get(step, "action")) != "aws:runShellScript" {
+			continue
+		}
+		var lines []*source.Text
+		for _, line := range items(at(step, "inputs", "runCommand")) {
+			if t, _ := c.doc.content(line); t != nil {
+				lines = append(lines, t)
+			}
+		}
+		if len(lines) == 0 {
+			continue
+		}
+		script := source.Join("\n", lines...)
+		parameters := templating{scan: scanJinja, look: noLookup} // "{{ Name }}"
+		c.pass.nested(script, pointer+pointerIndex(i), func(q *Pass) { q.shell(noLookup, parameters) })
+	}
+}
+
+// initCommands reads the commands that cfn-init runs
+// (https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-init.html).
+func (c cloudformation) initCommands(configs *node, pointer string) {
+	for name, config := range pairs(configs) {
+		for key, command := range pairs(get(config, "commands")) {
+			where := pointer + "." + name.Value + ".commands." + key.Value
+			if list := get(command, "command"); isSequence(list) {
+				c.pass.command(c.doc, list, where)
+				continue
+			}
+			if t, vars := c.text(get(command, "command")); t != nil {
+				c.pass.nested(t, where, func(q *Pass) { q.shell(noLookup, vars) })
+			}
+		}
+	}
 }
 
 // userData reads the script that a machine starts with.

@@ -12,13 +12,15 @@ import (
 // (https://github.com/GoogleContainerTools/jib/tree/master/jib-gradle-plugin),
 // Spring Boot's bootBuildImage
 // (https://docs.spring.io/spring-boot/gradle-plugin/packaging-oci-image.html)
-// and bmuschko's docker plugin
-// (https://bmuschko.github.io/gradle-docker-plugin/current/user-guide/).
+// bmuschko's docker plugin
+// (https://bmuschko.github.io/gradle-docker-plugin/current/user-guide/)
+// and Eclipse JKube
+// (https://eclipse.dev/jkube/docs/kubernetes-gradle-plugin/).
 var Gradle = register(Format{
 	Name:    "gradle",
 	Title:   "Gradle",
 	Files:   "`*.gradle` and `*.gradle.kts`.",
-	Places:  "The images of Jib, of Spring Boot's `bootBuildImage` and of bmuschko's docker plugin, and `commandLine`.",
+	Places:  "The images of Jib, of Spring Boot's `bootBuildImage`, of bmuschko's docker plugin and of JKube, and `commandLine`.",
 	Comment: "//",
 	Detect:  detectGradle,
 	Parse:   parseGradle,
@@ -32,7 +34,7 @@ func detectGradle(c *Candidate) Certainty {
 }
 
 // gradleWords are in every build that names an image.
-var gradleWords = []string{"jib", "ootBuildImage", "baseImage", "Docker", "docker", "podman"}
+var gradleWords = []string{"jib", "ootBuildImage", "baseImage", "Docker", "docker", "podman", "jkube"}
 
 // gradleImages are the properties that name images, with the blocks around
 // them, the innermost last.
@@ -52,6 +54,9 @@ var gradleImages = []struct {
 	{"dockerfileNative.baseImage", image.Pull},
 	{"DockerPullImage.image", image.Pull},
 	{"DockerCreateContainer.imageId", image.Pull},
+	{"images.image.name", image.Output},
+	{"images.image.build.from", image.Pull},
+	{"images.image.build.buildpacksBuilderImage", image.Pull},
 }
 
 func parseGradle(p *Pass) {

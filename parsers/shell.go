@@ -43,6 +43,7 @@ func (p *Pass) shells(texts []*source.Text, env lookup, outer templating) {
 	assigned := &assignments{
 		bindings: map[string]*binding{}, counts: map[string]int{},
 		defaults: map[string]*binding{}, arrays: map[string][]*syntax.Word{}, texts: map[string][]assignedText{}, commands: map[string][]shellWord{},
+		runners: map[string]bool{},
 	}
 	var scripts []*script
 	for _, t := range parseTexts(texts, outer.scan) {
@@ -224,6 +225,7 @@ type assignments struct {
 	arrays   map[string][]*syntax.Word
 	texts    map[string][]assignedText
 	commands map[string][]shellWord // found so far, by the variable that holds them
+	runners  map[string]bool        // the functions that run the command which they are given
 }
 
 // part is a stretch of a word: static text, or what is known of an expansion.
@@ -276,6 +278,10 @@ func (s *script) collect() {
 				if a.Name != nil && (a.Value != nil || a.Array != nil) {
 					assign(a)
 				}
+			}
+		case *syntax.FuncDecl:
+			if n.Name != nil && runsArguments(n.Body) {
+				s.assigned.runners[n.Name.Value] = true
 			}
 		case *syntax.ParamExp:
 			s.assigningDefault(n)
@@ -881,7 +887,7 @@ func (s *script) command(call *syntax.CallExpr, report bool) commandLine {
 	if len(call.Args) == 0 {
 		return commandLine{}
 	}
-	words := s.expandCommand(s.words(call.Args))
+	words := s.handed(s.expandCommand(s.words(call.Args)))
 	plain := make([]word, len(words))
 	for i, w := range words {
 		plain[i] = w.word

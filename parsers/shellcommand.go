@@ -91,6 +91,56 @@ func (s *script) commandLines(name string) [][]shellWord {
 	return lines
 }
 
+// runsArguments reports whether a function runs its arguments as a command, as
+// in retry() { until "$@"; do sleep 1; done; }.
+func runsArguments(body *syntax.Stmt) bool {
+	found := false
+	syntax.Walk(body, func(n syntax.Node) bool {
+		call, ok := n.(*syntax.CallExpr)
+		if !ok || len(call.Args) == 0 {
+			return !found
+		}
+		args := call.Args
+		switch args[0].Lit() {
+		case "eval", "exec", "command", "sudo", "time":
+			args = args[1:]
+		}
+		found = found || len(args) > 0 && isArguments(args[0])
+		return !found
+	})
+	return found
+}
+
+// isArguments reports whether a word is all the arguments: $@ or $*, quoted or
+// not.
+func isArguments(w *syntax.Word) bool {
+	parts := w.Parts
+	if len(parts) == 1 {
+		if quoted, ok := parts[0].(*syntax.DblQuoted); ok {
+			parts = quoted.Parts
+		}
+	}
+	if len(parts) != 1 {
+		return false
+	}
+	e, ok := parts[0].(*syntax.ParamExp)
+	return ok && e.Param != nil && (e.Param.Value == "@" || e.Param.Value == "*")
+}
+
+// handed is the command that a function of the script is given to run, behind
+// the arguments of its own: retry 3 docker pull alpine.
+func (s *script) handed(words []shellWord) []shellWord {
+	if len(words) == 0 || !s.assigned.runners[words[0].text] {
+		return words
+	}
+	for i := 1; i < len(words); i++ {
+		if findProgram(words[i].word) != nil || s.engine(words[i]) {
+			return words[i:]
+		}
+	}
+	return words
+}
+
 // canName reports whether one of the texts may be an image: a variable may
 // hold a path, or what only the tool understands.
 func canName(values []expr) bool {

@@ -332,10 +332,7 @@ func (b terraformBlock) attribute(a *hclsyntax.Attribute) {
 	switch {
 	case known && strings.HasSuffix(a.Name, "fx_version"):
 		b.fxVersion(a)
-	case known && a.Name == "image" && b.kind == "aws_codebuild_project":
-		if !managedImage(b.written(a.Expr).String()) {
-			b.report(a.Expr, role, a.Name)
-		}
+	case known && managedImage(strings.Trim(b.written(a.Expr).String(), `"`)):
 	case known:
 		for i, e := range hclList(a.Expr) {
 			pointer := a.Name
@@ -363,9 +360,11 @@ func hclList(e hclsyntax.Expression) []hclsyntax.Expression {
 	return []hclsyntax.Expression{e}
 }
 
-// managedImage reports whether an image is one of CodeBuild's own, which have
-// no digest that could be written.
-func managedImage(s string) bool { return strings.HasPrefix(s, "aws/codebuild/") }
+// managedImage reports whether an image is one of CodeBuild's own, or one of
+// Image Builder by its ARN: they have no digest that could be written.
+func managedImage(s string) bool {
+	return strings.HasPrefix(s, "aws/codebuild/") || strings.HasPrefix(s, "arn:")
+}
 
 // fxVersion reads "DOCKER|image" (https://learn.microsoft.com/azure/app-service/).
 func (b terraformBlock) fxVersion(a *hclsyntax.Attribute) {

@@ -39,3 +39,7 @@ module "vm" {
   source = "./vm"
   image  = "ubuntu-2204-lts"
 }
+
+resource "aws_imagebuilder_container_recipe" "base" {
+  parent_image = "arn:aws:imagebuilder:eu-west-1:aws:image/amazon-linux-x86-latest/x.x.x"
+}
