@@ -3,6 +3,7 @@ package exposure
 import (
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/digestlint/digestlint/advisories"
 	"github.com/digestlint/digestlint/image"
@@ -190,6 +191,10 @@ func (p *purged) containerd() []Command {
 
 // dnsName reports whether s is one of a Kubernetes object
 // (https://kubernetes.io/docs/concepts/overview/working-with-objects/names/).
-func dnsName(s string) bool { return dnsNames.MatchString(s) }
+func dnsName(s string) bool { return dnsNames().MatchString(s) }
 
-var dnsNames = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$`)
+// dnsNames is compiled when it is first used: counted repetitions are unrolled,
+// which every start of the program would pay for.
+var dnsNames = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$`)
+})
