@@ -51,7 +51,11 @@ func (f File) Read(limit int64) ([]byte, error) {
 // name any file. Where no setting names the file it is an error of the file.
 func (f File) Errorf(format string, args ...any) error {
 	e := f.at
-	e.Message = f.Path + ": " + fmt.Sprintf(format, args...)
+	name := f.Path
+	if rel, err := filepath.Rel(filepath.Dir(e.Path), name); err == nil && e.Path != "" && filepath.IsLocal(rel) {
+		name = filepath.ToSlash(rel)
+	}
+	e.Message = name + ": " + fmt.Sprintf(format, args...)
 	if e.Path == "" {
 		return errors.New(e.Message)
 	}

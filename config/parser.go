@@ -91,6 +91,9 @@ func (p *parser) syntax(err error) error {
 			}
 		}
 	}
+	if lines := lineBreak.Split(string(p.data), -1); line <= len(lines) && strings.HasPrefix(strings.TrimLeft(lines[max(line, 1)-1], " "), "\t") {
+		message = "YAML is indented by spaces, and this line by a tab"
+	}
 	return p.errorAt(line, 1, "%s", message)
 }
 
@@ -230,6 +233,9 @@ func entries[T, S any](key string, settings []setting[S], required []string, pla
 			all := place(into)
 			for _, n := range value.Content {
 				var entry S
+				if n.Kind != yaml.MappingNode {
+					return p.errorf(n, "an entry of %s has to be a mapping, as in `- %s: …`%s", key, settings[0].Key, not(n))
+				}
 				if err := read(p, n, "an entry of "+key, settings, &entry); err != nil {
 					return err
 				}

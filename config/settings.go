@@ -168,8 +168,8 @@ var (
 		}
 		return f, nil
 	}, "!!int", "!!float").with("exclusiveMinimum", 0)
-	duration = scalar("a duration", ParseDuration, "!!str").with("pattern", durationPattern)
-	positive = scalar("a duration", func(s string) (time.Duration, error) {
+	duration = scalar("a duration like 15m", ParseDuration, "!!str").with("pattern", durationPattern)
+	positive = scalar("a duration like 15m", func(s string) (time.Duration, error) {
 		d, err := ParseDuration(s)
 		if err == nil && d == 0 {
 			err = wrong(s, "has to be above zero")

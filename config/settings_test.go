@@ -138,7 +138,7 @@ var settingErrors = []struct {
 	{"online: {timeout: -1s}", "is no duration like 90s, 15m or 3d", 1, 19},
 	{"online: {cache: never}", "is no duration", 1, 17},
 	{"online: {cache: 0s}", "has to be above zero", 1, 17},
-	{"online: {cache: }", "this has to be a duration, and is empty", 1, 17},
+	{"online: {cache: }", "this has to be a duration like 15m, and is empty", 1, 17},
 	{"pin: {min-age: 3 days}", "is no duration", 1, 16},
 	{"pin: {platforms: [linux]}", "is no platform like linux/amd64", 1, 19},
 	{"pin: {platforms: [linux/arm/v7/x]}", "is no platform", 1, 19},

@@ -349,6 +349,32 @@ func TestPinIsForFiles(t *testing.T) {
 	}
 }
 
+// What is not committed is on no branch: there is none to go to before it is
+// pinned.
+func TestPinInTheWorkTree(t *testing.T) {
+	for branch, want := range map[string]bool{"main": true, "main" + notCommitted: false} {
+		p := planOf(t, func(rec *Recorder) {
+			rec.Event(Event{
+				Kind: Named, Evidence: "shop", Place: Place{Path: "compose.yaml", Line: 3, Branch: branch},
+				Ref: ref(t, "acme/scan:v2.1"), From: at(t, "09:00"),
+			})
+			rec.Source(Source{Kind: "repository", Name: "shop"})
+		})
+		var lines []string
+		for _, s := range p.Steps {
+			for _, i := range s.Items {
+				for _, c := range i.Commands {
+					lines = append(lines, c.Line)
+				}
+			}
+		}
+		text := strings.Join(lines, "\n")
+		if got := strings.Contains(text, "git -C shop switch -- "); got != want || !strings.Contains(text, "digestlint pin ") {
+			t.Errorf("on branch %q:\n%s", branch, text)
+		}
+	}
+}
+
 // What is listed is never recommended, even if another advisory calls it good.
 func TestNothingListedIsGood(t *testing.T) {
 	a, err := advisories.Parse("incident", []byte(scannerIncident[0]))

@@ -305,6 +305,10 @@ func (r *repository) undated(now map[string]reading) {
 	}
 }
 
+// notCommitted stands behind the branch of what is only in the work tree. No name
+// of a branch has a space.
+const notCommitted = ", not committed"
+
 // uncommitted records what only the work tree names, and notes what only the
 // commit does.
 func (r *repository) uncommitted(now, head map[string]reading) {
@@ -313,7 +317,7 @@ func (r *repository) uncommitted(now, head map[string]reading) {
 		for _, n := range now[name].namings {
 			if !has(head[name].namings, n.key) {
 				e := r.event(name, n)
-				e.Place.Branch = r.branch + ", not committed"
+				e.Place.Branch = r.branch + notCommitted
 				r.rec.Event(e)
 				added++
 			}

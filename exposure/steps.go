@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"path"
 	"slices"
+	"strings"
 )
 
 // steps are the response to an incident, most urgent first.
@@ -65,7 +66,11 @@ func pin(p *Plan) []Item {
 	changes := map[checkout]*change{}
 	fromFiles := p.fromFiles()
 	for t := range p.traces(func(t *Trace) bool { return t.Kind == Named && current(t) && fromFiles[t.Evidence] }) {
-		at := checkout{t.Evidence, t.Place.Branch, neverGood(t)}
+		branch := t.Place.Branch
+		if strings.HasSuffix(branch, notCommitted) {
+			branch = "" // it is in the work tree, and on no branch yet
+		}
+		at := checkout{t.Evidence, branch, neverGood(t)}
 		c := changes[at]
 		if c == nil {
 			order.add(at)

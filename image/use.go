@@ -2,6 +2,7 @@ package image
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/digestlint/digestlint/source"
 )
@@ -71,6 +72,18 @@ type Use struct {
 	// a kustomization gives it another image; such uses are neither judged
 	// nor pinned.
 	Local, Replaced bool
+}
+
+// Undecided is [Use.Missing] for people: the parameters of a script, whose names
+// are numbers, are "$1" and so on.
+func (u *Use) Undecided() []string {
+	out := slices.Clone(u.Missing)
+	for i, name := range out {
+		if strings.Trim(name, "0123456789@*#") == "" {
+			out[i] = "$" + name
+		}
+	}
+	return out
 }
 
 // Value is one text that a use can have.

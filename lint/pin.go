@@ -265,13 +265,13 @@ func (p *pinner) unknown(u *image.Use) {
 	}
 	switch {
 	case len(u.Missing) > 0 && !u.Resolved():
-		stay(u.Raw, "variables that nothing here decides", "nothing here decides "+u.Missing[0]+"; give it a default, or pin it where it is set")
+		stay(u.Raw, "decided by no file here", "nothing here decides "+u.Undecided()[0]+"; give it a default, or pin it where it is set")
 	case u.Placeholder && !u.Resolved():
-		stay(u.Raw, "placeholders", "a placeholder, filled in elsewhere")
+		stay(u.Raw, "filled in elsewhere", "a placeholder, filled in elsewhere; pin the image there")
 	}
 	for k := range u.Values {
 		if v := &u.Values[k]; v.Err != nil {
-			stay(v.Text, "no references", "not a reference: "+v.Err.Error())
+			stay(v.Text, "not a reference", "not a reference: "+v.Err.Error())
 		}
 	}
 }

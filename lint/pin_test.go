@@ -105,13 +105,13 @@ func TestPinKinds(t *testing.T) {
 		"Dockerfile:2 pinned",
 		"Dockerfile:3 pinned",
 		"Dockerfile:4 failed",
-		"Dockerfile:5 unresolved: variables that nothing here decides",
+		"Dockerfile:5 unresolved: decided by no file here",
 		"b/Dockerfile:1 already pinned",
 		"b/Dockerfile:2 already pinned",
 		"b/Dockerfile:3 pinned to a malicious digest",
 		"b/Dockerfile:4 refused: pushed too recently",
 		"c/Dockerfile:2 not editable: by hand",
-		"pod.yaml:5 unresolved: no references",
+		"pod.yaml:5 unresolved: not a reference",
 	}, files)
 	if d := cmp.Diff(map[string]int{"docker.io/library/alpine:3": 1, "docker.io/library/missing:1": 1}, a.asked); d != "" {
 		t.Errorf("asked (-want +got):\n%s", d)

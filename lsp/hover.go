@@ -107,7 +107,7 @@ func (a *analysis) about(i int) page {
 	case len(u.Values) == 0 && u.Placeholder:
 		p.add("%s is a placeholder, filled in elsewhere.", code(u.Raw))
 	case len(u.Values) == 0:
-		p.add("%s is not known: nothing here decides %s.", code(u.Raw), code(strings.Join(u.Missing, ", ")))
+		p.add("%s is not known: nothing here decides %s.", code(u.Raw), code(strings.Join(u.Undecided(), ", ")))
 	case u.Pinned():
 	case a.problems[i] != "":
 		p.add("It has no digest, and can't be given one here: %s.", report.Visible(a.problems[i]))

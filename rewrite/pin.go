@@ -176,7 +176,7 @@ func Editable(uses []image.Use) []string {
 		case u.Placeholder:
 			out[i] = "a placeholder"
 		case !u.Resolved():
-			out[i] = "nothing here decides " + strings.Join(u.Missing, ", ")
+			out[i] = "nothing here decides " + strings.Join(u.Undecided(), ", ")
 		default:
 			if s, ok := image.IsSyntax(u.Values[0].Err); ok {
 				out[i] = s.Message

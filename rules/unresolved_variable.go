@@ -35,7 +35,7 @@ var UnresolvedVariable = register(Rule{
 // explainUnresolved says what a use is waiting for.
 func explainUnresolved(u *image.Use) (message, hint string) {
 	const define = "give it a value or a default in a file of the repository, so that it can be judged and pinned"
-	switch names := u.Missing; {
+	switch names := u.Undecided(); {
 	case u.Placeholder:
 		return fmt.Sprintf("%s is a placeholder: the image is not known here", u.Raw), "pin the image where the placeholder is filled in"
 	case len(names) > 0:

@@ -184,7 +184,7 @@ func (a *app) runBaselineCreate(cmd *cobra.Command, b *baselineRun, args []strin
 		return err
 	}
 	if there && !b.force {
-		return &hintedError{fmt.Errorf("%s is there already", file.Path), "shorten it with `digestlint baseline prune`, or replace it with --force"}
+		return &hintedError{fmt.Errorf("%s is there already", shortPath(file.Path)), "shorten it with `digestlint baseline prune`, or replace it with --force"}
 	}
 	var old []byte
 	if there {
@@ -204,7 +204,7 @@ func (a *app) runBaselineCreate(cmd *cobra.Command, b *baselineRun, args []strin
 	if err := writeWhole(file.Path, old, data, there); err != nil {
 		return fmt.Errorf("write baseline: %w", err)
 	}
-	fmt.Fprintf(a.stderr, "digestlint: %s holds %s\n", report.Visible(file.Path), countFindings(made.Findings()))
+	fmt.Fprintf(a.stderr, "digestlint: %s holds %s\n", report.Visible(shortPath(file.Path)), countFindings(made.Findings()))
 	if certain > 0 {
 		fmt.Fprintf(a.stderr, "digestlint: not in it: %s of malicious images, which no baseline hides\n", countFindings(certain))
 	}
@@ -276,7 +276,7 @@ func (a *app) runBaselinePrune(cmd *cobra.Command, b *baselineRun, args []string
 			return fmt.Errorf("write baseline: %w", err)
 		}
 	}
-	fmt.Fprintf(a.stderr, "digestlint: %d taken out of %s, %d left\n", findingsOf(stale), report.Visible(base.path), left.Findings())
+	fmt.Fprintf(a.stderr, "digestlint: %d taken out of %s, %d left\n", findingsOf(stale), report.Visible(shortPath(base.path)), left.Findings())
 	return nil
 }
 

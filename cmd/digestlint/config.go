@@ -98,7 +98,7 @@ Exit status: 0 the file can be used, 2 it can't.`,
 				return err
 			}
 			if settings.Path == "" {
-				fmt.Fprintf(a.stderr, "digestlint: there is no %s here, nor above in the repository\n", config.Name)
+				fmt.Fprintf(a.stderr, "digestlint: there is no %s here, nor above in the repository\nhint: `digestlint config init` writes one\n", config.Name)
 				return nil
 			}
 			if err := checkNamed(settings); err != nil {

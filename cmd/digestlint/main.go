@@ -11,11 +11,13 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/digestlint/digestlint/config"
 	"github.com/digestlint/digestlint/report"
 )
 
@@ -106,11 +108,44 @@ type hinter interface{ Hint() string }
 
 // complain tells people what went wrong.
 func (a *app) complain(err error) {
-	fmt.Fprintf(a.stderr, "digestlint: %s\n", report.Visible(err.Error()))
+	var at *config.Error
+	if errors.As(err, &at) {
+		at.Path = shortPath(at.Path)
+	}
+	for _, message := range messages(err) {
+		fmt.Fprintf(a.stderr, "digestlint: %s\n", report.Visible(message))
+	}
 	var h hinter
 	if errors.As(err, &h) && h.Hint() != "" {
 		fmt.Fprintf(a.stderr, "hint: %s\n", report.Visible(h.Hint()))
 	}
+}
+
+// messages are those of the errors that err joins, each with what wraps them
+// all: one a line.
+func messages(err error) (all []string) {
+	text := err.Error()
+	switch e := err.(type) {
+	case interface{ Unwrap() []error }:
+		for _, one := range e.Unwrap() {
+			all = append(all, messages(one)...)
+		}
+		if text == errors.Join(e.Unwrap()...).Error() {
+			return all
+		}
+	case interface{ Unwrap() error }:
+		inner := e.Unwrap()
+		if inner == nil {
+			break
+		}
+		if before, ok := strings.CutSuffix(text, inner.Error()); ok {
+			for _, message := range messages(inner) {
+				all = append(all, before+message)
+			}
+			return all
+		}
+	}
+	return []string{text}
 }
 
 func (a *app) root() *cobra.Command {
@@ -147,6 +182,9 @@ them in place without touching another byte.`,
 	root.SetErr(a.stderr)
 	a.profile.flags(root)
 	root.SetHelpFunc(help)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return &hintedError{err, "`" + cmd.CommandPath() + " --help` lists the flags"}
+	})
 	root.PersistentFlags().BoolVarP(&a.verbose, "verbose", "v", false, "also list the files that were not recognised")
 	root.PersistentFlags().StringVar(&a.color, "color", "auto", "`WHEN` to colour the output: auto, always or never")
 	root.PersistentFlags().BoolVar(&a.noUpdates, "no-updates", false, "leave out what advisories update has fetched")

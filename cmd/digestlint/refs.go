@@ -103,7 +103,7 @@ func (a *app) refs() *cobra.Command {
 				return err
 			}
 			if _, invalid := list.pulled(); output == "list" && len(invalid) > 0 {
-				fmt.Fprintf(a.stderr, "digestlint: left out, for they are no references: %d; `digestlint check` says where they stand\n", len(invalid))
+				fmt.Fprintf(a.stderr, "digestlint: left out as no reference: %d; `digestlint check` says where they stand\n", len(invalid))
 			}
 			a.problems(c.errors)
 			a.report(res)

@@ -235,7 +235,7 @@ func (w *wanted) report(a *app, output string) error {
 	for _, count := range []struct {
 		n    int
 		what string
-	}{{refused, "refused"}, {failed, "failed"}, {w.unknown, "unresolved: no file here decides their image"}} {
+	}{{refused, "refused"}, {failed, "failed"}, {w.unknown, "left out: no file here decides their image"}} {
 		if count.n > 0 {
 			fmt.Fprintf(a.stderr, ", %d %s", count.n, count.what)
 		}
@@ -264,13 +264,22 @@ func (w *wanted) complain(a *app) (found []*resolution, refused, failed int) {
 		default:
 			failed++
 		}
-		fmt.Fprintf(a.stderr, "%s: not resolved: %s\n", report.Visible(r.ref.String()), report.Visible(r.err.Error()))
+		fmt.Fprintf(a.stderr, "%s: not resolved: %s\n", report.Visible(r.ref.String()), report.Visible(reason(r.err)))
 		a.hintOnce(r.err, hints)
 		if w.named[r.ref.Canonical()] && r.ref.Tag == "" && refusal == nil {
 			fmt.Fprintf(a.stderr, "  hint: no file or folder is called %s, so it was taken for an image\n", report.Visible(r.ref.String()))
 		}
 	}
 	return found, refused, failed
+}
+
+// reason is an error without the reference, where it can say so.
+func reason(err error) string {
+	var of interface{ Reason() string }
+	if errors.As(err, &of) {
+		return of.Reason()
+	}
+	return err.Error()
 }
 
 // putting is what was found on its way into a list, and what it does to that.

@@ -92,6 +92,10 @@ func setFlag(f *pflag.Flag, text string) error {
 		if _, err := strconv.ParseBool(text); err != nil {
 			return fmt.Errorf("%q is neither true nor false", text)
 		}
+	case "int":
+		if _, err := strconv.Atoi(text); err != nil {
+			return fmt.Errorf("%q is no whole number", text)
+		}
 	case "stringArray":
 		values := strings.Fields(text)
 		if f.Name == "allow-registry" { // hosts have no commas, so these may separate them, too
