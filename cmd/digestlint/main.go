@@ -123,29 +123,25 @@ func (a *app) complain(err error) {
 
 // messages are those of the errors that err joins, each with what wraps them
 // all: one a line.
-func messages(err error) (all []string) {
-	text := err.Error()
-	switch e := err.(type) {
-	case interface{ Unwrap() []error }:
-		for _, one := range e.Unwrap() {
-			all = append(all, messages(one)...)
-		}
-		if text == errors.Join(e.Unwrap()...).Error() {
-			return all
-		}
-	case interface{ Unwrap() error }:
-		inner := e.Unwrap()
-		if inner == nil {
-			break
-		}
-		if before, ok := strings.CutSuffix(text, inner.Error()); ok {
-			for _, message := range messages(inner) {
-				all = append(all, before+message)
-			}
-			return all
+func messages(err error) []string {
+	var joined interface {
+		error
+		Unwrap() []error
+	}
+	if !errors.As(err, &joined) || joined.Error() != errors.Join(joined.Unwrap()...).Error() {
+		return []string{err.Error()}
+	}
+	before, ok := strings.CutSuffix(err.Error(), joined.Error())
+	if !ok {
+		return []string{err.Error()}
+	}
+	var all []string
+	for _, one := range joined.Unwrap() {
+		for _, message := range messages(one) {
+			all = append(all, before+message)
 		}
 	}
-	return []string{text}
+	return all
 }
 
 func (a *app) root() *cobra.Command {
