@@ -164,10 +164,14 @@ func walkFiles(dir string, fail func(Error)) []string {
 	if folder, err := filepath.EvalSymlinks(dir); err == nil {
 		root = folder // a link that is named itself is entered, as by git
 	}
+	above := filepath.Clean(root) + string(filepath.Separator)
+	if root == "." {
+		above = "" // nor does WalkDir write it
+	}
 	_ = filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
-		rel, relErr := filepath.Rel(root, p)
-		if relErr != nil {
-			return relErr
+		rel := strings.TrimPrefix(p, above)
+		if p == root {
+			rel = "."
 		}
 		if err != nil {
 			fail(Error{Path: path.Join(filepath.ToSlash(dir), filepath.ToSlash(rel)), Message: reason(err)})

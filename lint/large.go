@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
-	"os"
 
 	"github.com/digestlint/digestlint/advisories"
 )
@@ -21,7 +20,7 @@ const (
 // digest in it. A binary one is searched only where binaries is set: disk images
 // and the like are too many, and too large. It holds only a part of the file at
 // a time, since a file of some bytes on disk can be of any size.
-func mentions(f *os.File, binaries bool) (bool, error) {
+func mentions(f io.Reader, binaries bool) (bool, error) {
 	buf := make([]byte, largePart)
 	kept := 0
 	var order binary.ByteOrder

@@ -295,18 +295,18 @@ func (r *run) readFile(e entry, buf []byte) ([]byte, error) {
 		}
 		return nil, err
 	}
-	defer f.Close()
-	info, err := f.Stat()
+	defer f.close()
+	size, regular, err := f.stat()
 	if err != nil {
 		return nil, err
 	}
-	if !info.Mode().IsRegular() {
+	if !regular {
 		if e.named {
 			return nil, fmt.Errorf("not a regular file")
 		}
 		return nil, errSkip
 	}
-	if info.Size() > maxSize {
+	if size > maxSize {
 		found, err := mentions(f, e.named || r.claimed(e.path, nil))
 		if err != nil {
 			return nil, err
@@ -314,19 +314,21 @@ func (r *run) readFile(e entry, buf []byte) ([]byte, error) {
 		if !found {
 			return nil, errSearched
 		}
-		if _, err := f.Seek(0, io.SeekStart); err != nil {
+		if err := f.rewind(); err != nil {
 			return nil, err
 		}
 	}
-	size := int(min(info.Size(), 1<<30))
-	if cap(buf) < size+1 {
-		buf = make([]byte, 0, size+size/4+512)
+	want := int(min(size, 1<<30))
+	if cap(buf) < want+1 {
+		buf = make([]byte, 0, want+want/4+512)
 	}
 	buf = buf[:0]
 	for {
 		n, err := f.Read(buf[len(buf):cap(buf)])
 		buf = buf[:len(buf)+n]
-		if err == io.EOF {
+		// What has been read to its size has been read: asking once more is for
+		// what the kernel makes up, which has no size.
+		if err == io.EOF || err == nil && want > 0 && len(buf) == want {
 			return buf, nil
 		}
 		if err != nil {
