@@ -1,9 +1,7 @@
 package exposure
 
 import (
-	"regexp"
 	"strings"
-	"sync"
 
 	"github.com/digestlint/digestlint/advisories"
 	"github.com/digestlint/digestlint/image"
@@ -193,8 +191,4 @@ func (p *purged) containerd() []Command {
 // (https://kubernetes.io/docs/concepts/overview/working-with-objects/names/).
 func dnsName(s string) bool { return dnsNames().MatchString(s) }
 
-// dnsNames is compiled when it is first used: counted repetitions are unrolled,
-// which every start of the program would pay for.
-var dnsNames = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$`)
-})
+var dnsNames = pattern(`^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$`)

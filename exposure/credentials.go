@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"iter"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -126,18 +125,18 @@ func (c *credentials) github() {
 }
 
 var (
-	githubExpression = regexp.MustCompile(`(?s)\$\{\{(.*?)\}\}`)
-	githubSecret     = regexp.MustCompile(`\bsecrets(?:\.([A-Za-z_][A-Za-z0-9_-]*)|\[\s*'([^']+)'\s*\]|\s*(?:[),]|$))`)
-	githubToken      = regexp.MustCompile(`\bgithub\.token\b`)
+	githubExpression = pattern(`(?s)\$\{\{(.*?)\}\}`)
+	githubSecret     = pattern(`\bsecrets(?:\.([A-Za-z_][A-Za-z0-9_-]*)|\[\s*'([^']+)'\s*\]|\s*(?:[),]|$))`)
+	githubToken      = pattern(`\bgithub\.token\b`)
 )
 
 // expressions finds the secrets in the expressions of a text.
 func (c *credentials) expressions(text string) {
-	for _, e := range githubExpression.FindAllStringSubmatch(text, -1) {
-		for _, m := range githubSecret.FindAllStringSubmatch(strings.TrimSpace(e[1]), -1) {
+	for _, e := range githubExpression().FindAllStringSubmatch(text, -1) {
+		for _, m := range githubSecret().FindAllStringSubmatch(strings.TrimSpace(e[1]), -1) {
 			c.add("secret", cmp.Or(m[1], m[2], "all secrets of the repository"))
 		}
-		if githubToken.MatchString(e[1]) {
+		if githubToken().MatchString(e[1]) {
 			c.add("secret", "GITHUB_TOKEN")
 		}
 	}
@@ -237,10 +236,10 @@ func (c *credentials) drone() {
 
 // jenkinsCredential is how pipelines name a credential
 // (https://www.jenkins.io/doc/book/pipeline/jenkinsfile/#handling-credentials).
-var jenkinsCredential = regexp.MustCompile(`(?:\bcredentials\(\s*|[cC]redentialsId\s*:?\s*)['"]([^'"\n]+)['"]`)
+var jenkinsCredential = pattern(`(?:\bcredentials\(\s*|[cC]redentialsId\s*:?\s*)['"]([^'"\n]+)['"]`)
 
 func (c *credentials) jenkins() {
-	for _, m := range jenkinsCredential.FindAllSubmatch(c.use.File.Data, -1) {
+	for _, m := range jenkinsCredential().FindAllSubmatch(c.use.File.Data, -1) {
 		c.add("secret", string(m[1]))
 	}
 }
@@ -341,19 +340,19 @@ func (c *credentials) object() *yaml.Node {
 }
 
 var (
-	dockerArgument = regexp.MustCompile(`(?im)^[ \t]*ARG[ \t]+([A-Za-z_][A-Za-z0-9_]*)`)
-	dockerMount    = regexp.MustCompile(`--mount=(\S+)`)
+	dockerArgument = pattern(`(?im)^[ \t]*ARG[ \t]+([A-Za-z_][A-Za-z0-9_]*)`)
+	dockerMount    = pattern(`--mount=(\S+)`)
 )
 
 // dockerfile finds the build arguments that are called like credentials, and
 // the secrets of RUN (https://docs.docker.com/build/building/secrets/).
 func (c *credentials) dockerfile() {
-	for _, m := range dockerArgument.FindAllSubmatch(c.use.File.Data, -1) {
+	for _, m := range dockerArgument().FindAllSubmatch(c.use.File.Data, -1) {
 		if name := string(m[1]); isSecret(name) {
 			c.add("build argument", name)
 		}
 	}
-	for _, m := range dockerMount.FindAllSubmatch(c.use.File.Data, -1) {
+	for _, m := range dockerMount().FindAllSubmatch(c.use.File.Data, -1) {
 		options := map[string]string{}
 		for option := range strings.SplitSeq(string(m[1]), ",") {
 			key, value, _ := strings.Cut(option, "=")
@@ -368,11 +367,11 @@ func (c *credentials) dockerfile() {
 	}
 }
 
-var shellVariable = regexp.MustCompile(`\$(?:\{)?([A-Za-z_][A-Za-z0-9_]*)`)
+var shellVariable = pattern(`\$(?:\{)?([A-Za-z_][A-Za-z0-9_]*)`)
 
 // variables finds the variables in a script that are called like credentials.
 func (c *credentials) variables(script string) {
-	for _, m := range shellVariable.FindAllStringSubmatch(script, -1) {
+	for _, m := range shellVariable().FindAllStringSubmatch(script, -1) {
 		if isSecret(m[1]) {
 			c.add("variable", m[1])
 		}

@@ -1,7 +1,6 @@
 package exposure
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -33,24 +32,24 @@ func (k IndicatorKind) String() string { return []string{"other", "network", "fi
 var (
 	// bracketed is a host name or an address one of whose dots is in brackets,
 	// so that nothing makes a link of it.
-	bracketed = regexp.MustCompile(`[0-9A-Za-z][0-9A-Za-z.-]*(?:\[\.\][0-9A-Za-z.-]*[0-9A-Za-z])+`)
-	sha256Sum = regexp.MustCompile(`\b(?:[0-9a-f]{64}|[0-9A-F]{64})\b`)
-	userAgent = regexp.MustCompile(`(?i)^user-agent:? +([!-~]+)$`)
+	bracketed = pattern(`[0-9A-Za-z][0-9A-Za-z.-]*(?:\[\.\][0-9A-Za-z.-]*[0-9A-Za-z])+`)
+	sha256Sum = pattern(`\b(?:[0-9a-f]{64}|[0-9A-F]{64})\b`)
+	userAgent = pattern(`(?i)^user-agent:? +([!-~]+)$`)
 	// perhapsMeta is every character that some syntax might give a meaning.
-	perhapsMeta = regexp.MustCompile(`[^0-9A-Za-z_/-]`)
+	perhapsMeta = pattern(`[^0-9A-Za-z_/-]`)
 )
 
 // parseIndicator finds in an indicator's text what a machine can search for.
 func parseIndicator(text string) Indicator {
-	if host := bracketed.FindString(text); host != "" {
+	if host := bracketed().FindString(text); host != "" {
 		plain := strings.ReplaceAll(host, "[.]", ".")
 		return Indicator{text, NetworkIndicator, strings.ReplaceAll(plain, ".", "[.]")}
 	}
-	if sum := sha256Sum.FindString(text); sum != "" {
+	if sum := sha256Sum().FindString(text); sum != "" {
 		return Indicator{text, FileIndicator, strings.ToLower(sum)}
 	}
-	if m := userAgent.FindStringSubmatch(text); m != nil && !strings.ContainsAny(m[1], `'"\^`) {
-		return Indicator{text, NetworkIndicator, perhapsMeta.ReplaceAllString(m[1], `[$0]`)}
+	if m := userAgent().FindStringSubmatch(text); m != nil && !strings.ContainsAny(m[1], `'"\^`) {
+		return Indicator{text, NetworkIndicator, perhapsMeta().ReplaceAllString(m[1], `[$0]`)}
 	}
 	return Indicator{Text: text}
 }

@@ -12,7 +12,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -152,7 +151,7 @@ type engineVersion struct {
 }
 
 // apiVersions are what may stand in a path.
-var apiVersions = regexp.MustCompile(`^[0-9]+\.[0-9]+$`)
+var apiVersions = pattern(`^[0-9]+\.[0-9]+$`)
 
 // podman reports whether the engine is podman, whose API looks like Docker's.
 func (v *engineVersion) podman() bool {
@@ -180,7 +179,7 @@ func readEngine(ctx context.Context, socket string, rec *Recorder) error {
 	if err := g.object(ctx, "/info", &host); err != nil {
 		host.Name = ""
 	}
-	if apiVersions.MatchString(version.APIVersion) {
+	if apiVersions().MatchString(version.APIVersion) {
 		g.base += "/v" + version.APIVersion
 	}
 

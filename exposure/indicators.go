@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -110,7 +109,7 @@ func newIndicators(name string) *indicators {
 	if name == "-" || name == "" {
 		file = "standard-input"
 	}
-	id := strings.Trim(notInID.ReplaceAllString(strings.TrimSuffix(file, filepath.Ext(file)), "-"), "-")
+	id := strings.Trim(notInID().ReplaceAllString(strings.TrimSuffix(file, filepath.Ext(file)), "-"), "-")
 	if id == "" {
 		id = "indicators"
 	}
@@ -128,7 +127,7 @@ func newIndicators(name string) *indicators {
 }
 
 // notInID is what no ID of an advisory has.
-var notInID = regexp.MustCompile(`[^0-9A-Za-z._-]+`)
+var notInID = pattern(`[^0-9A-Za-z._-]+`)
 
 // advisory is what was read, nil for nothing.
 func (in *indicators) advisory() (*advisories.Advisory, error) {
@@ -262,23 +261,23 @@ func (i *indicator) setName(text string) error {
 }
 
 var (
-	bareDigest = regexp.MustCompile(`^[0-9A-Fa-f]{64}$`)
+	bareDigest = pattern(`^[0-9A-Fa-f]{64}$`)
 	// algorithm is how a text starts that was meant for a digest.
-	algorithm = regexp.MustCompile(`^(?i)sha(256|384|512)[:-]`)
+	algorithm = pattern(`^(?i)sha(256|384|512)[:-]`)
 )
 
 // parseDigest is the digest that text is, if it is one. A text that only starts
 // like one is an error.
 func parseDigest(text string) (digest string, ok bool, err error) {
 	text = strings.TrimPrefix(text, "@")
-	if bareDigest.MatchString(text) {
+	if bareDigest().MatchString(text) {
 		return "sha256:" + strings.ToLower(text), true, nil
 	}
-	if !algorithm.MatchString(text) {
+	if !algorithm().MatchString(text) {
 		return "", false, nil
 	}
 	digits := text[len("sha256:"):]
-	if !strings.EqualFold(text[:len("sha256")], "sha256") || !bareDigest.MatchString(digits) {
+	if !strings.EqualFold(text[:len("sha256")], "sha256") || !bareDigest().MatchString(digits) {
 		return "", false, fmt.Errorf("%q is no digest: sha256: and 64 hex digits", Cut(text))
 	}
 	return "sha256:" + strings.ToLower(digits), true, nil
@@ -380,10 +379,10 @@ var columns = map[string]column{
 }
 
 // notInHeader is what headers are written with or without.
-var notInHeader = regexp.MustCompile(`[^a-z0-9]+`)
+var notInHeader = pattern(`[^a-z0-9]+`)
 
 func columnOf(header string) column {
-	return columns[notInHeader.ReplaceAllString(strings.ToLower(header), "")]
+	return columns[notInHeader().ReplaceAllString(strings.ToLower(header), "")]
 }
 
 // unheaded are the columns of a table that starts with a row of its own: type,
@@ -609,11 +608,11 @@ func utc(text string) string {
 }
 
 // fromTo is a range of versions in words.
-var fromTo = regexp.MustCompile(`^(\S+?)(?: to | through | - |\.\.)(\S+)$`)
+var fromTo = pattern(`^(\S+?)(?: to | through | - |\.\.)(\S+)$`)
 
 // setTags reads the tags of a cell: a list, or a range of versions.
 func (i *indicator) setTags(text string) error {
-	if m := fromTo.FindStringSubmatch(text); m != nil {
+	if m := fromTo().FindStringSubmatch(text); m != nil {
 		r := advisories.Range{From: m[1], To: m[2]}
 		if !r.Contains(r.From) || !r.Contains(r.To) {
 			return fmt.Errorf("%q is no range of versions", Cut(text))

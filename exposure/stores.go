@@ -27,7 +27,7 @@ func (p *purged) registry() []Command {
 		}}
 	}
 	for _, s := range stores {
-		if m := s.host.FindStringSubmatch(p.ref.Host()); m != nil {
+		if m := s.host().FindStringSubmatch(p.ref.Host()); m != nil {
 			return s.commands(p, m)
 		}
 	}
@@ -51,17 +51,17 @@ const gitlabProxy = "/dependency_proxy/containers/"
 
 // store is a registry that is known by its host.
 type store struct {
-	host     *regexp.Regexp
+	host     func() *regexp.Regexp
 	commands func(p *purged, host []string) []Command
 }
 
 var stores = []store{
-	{regexp.MustCompile(`^([0-9]{12})\.dkr[.-]ecr(?:-fips)?\.([a-z0-9-]+)\.(?:amazonaws\.com(?:\.cn)?|on\.aws|on\.amazonwebservices\.com\.cn)$`), (*purged).ecr},
-	{regexp.MustCompile(`^public\.ecr\.aws$`), (*purged).publicECR},
-	{regexp.MustCompile(`^mirror\.gcr\.io$`), (*purged).googleMirror},
-	{regexp.MustCompile(`^(?:[a-z0-9-]+-docker\.pkg\.dev|(?:[a-z]+\.)?gcr\.io)$`), (*purged).google},
-	{regexp.MustCompile(`^([a-z0-9-]+)\.azurecr\.(?:io|cn|us)$`), (*purged).azure},
-	{regexp.MustCompile(`^ghcr\.io$`), (*purged).github},
+	{pattern(`^([0-9]{12})\.dkr[.-]ecr(?:-fips)?\.([a-z0-9-]+)\.(?:amazonaws\.com(?:\.cn)?|on\.aws|on\.amazonwebservices\.com\.cn)$`), (*purged).ecr},
+	{pattern(`^public\.ecr\.aws$`), (*purged).publicECR},
+	{pattern(`^mirror\.gcr\.io$`), (*purged).googleMirror},
+	{pattern(`^(?:[a-z0-9-]+-docker\.pkg\.dev|(?:[a-z]+\.)?gcr\.io)$`), (*purged).google},
+	{pattern(`^([a-z0-9-]+)\.azurecr\.(?:io|cn|us)$`), (*purged).azure},
+	{pattern(`^ghcr\.io$`), (*purged).github},
 }
 
 // again is the note on caches that fill themselves.

@@ -328,7 +328,7 @@ func (r *run) readFile(e entry, buf []byte) ([]byte, error) {
 		buf = buf[:len(buf)+n]
 		// What has been read to its size has been read: asking once more is for
 		// what the kernel makes up, which has no size.
-		if err == io.EOF || err == nil && want > 0 && len(buf) == want {
+		if errors.Is(err, io.EOF) || err == nil && want > 0 && len(buf) == want {
 			return buf, nil
 		}
 		if err != nil {

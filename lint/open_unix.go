@@ -67,7 +67,7 @@ func (o opened) close() { _ = syscall.Close(o.fd) }
 // uninterrupted calls again what a signal has interrupted.
 func uninterrupted(call func() (int, error)) (n int, err error) {
 	for {
-		if n, err = call(); err != syscall.EINTR {
+		if n, err = call(); !errors.Is(err, syscall.EINTR) {
 			return n, err
 		}
 	}
